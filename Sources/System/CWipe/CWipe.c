@@ -1,0 +1,58 @@
+// `free` and `realloc` that clear first, over glibc's own. Linked into programs only: a symbol of the program's own
+// comes before the C library's for every library in the process. Sanitizers own the allocator, so it stays out there.
+#define _GNU_SOURCE
+#include "CWipe.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define GATE_WIPE_OFF 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define GATE_WIPE_OFF 1
+#endif
+
+#ifdef GATE_WIPE_OFF
+
+int gate_wipe_is_active(void) { return 0; }
+
+#else
+
+extern void __libc_free(void *pointer);
+extern void *__libc_malloc(size_t size);
+
+int gate_wipe_is_active(void) { return 1; }
+
+void free(void *pointer) {
+    if (pointer == NULL) return;
+    int saved = errno;
+    explicit_bzero(pointer, malloc_usable_size(pointer));
+    __libc_free(pointer);
+    errno = saved;
+}
+
+// Moves always, so that the old place is known and cleared; grows in place only within what the block already holds.
+void *realloc(void *pointer, size_t size) {
+    if (pointer == NULL) return __libc_malloc(size);
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    size_t held = malloc_usable_size(pointer);
+    if (size <= held && size >= held / 2) {
+        explicit_bzero((char *)pointer + size, held - size);
+        return pointer;
+    }
+    void *moved = __libc_malloc(size);
+    if (moved == NULL) return NULL;
+    memcpy(moved, pointer, size < held ? size : held);
+    free(pointer);
+    return moved;
+}
+
+#endif
