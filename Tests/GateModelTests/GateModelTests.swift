@@ -1,1 +1,50 @@
+import GateModel
 import Testing
+
+@Suite struct Identifiers {
+    @Test func `a UUID survives its text form`() {
+        let uuid = UUIDBytes(high: 0x0123_4567_89ab_8def, low: 0x8123_4567_89ab_cdef)
+        #expect(uuid.text == "01234567-89ab-8def-8123-456789abcdef")
+        #expect(UUIDBytes(text: uuid.text) == uuid)
+        #expect(UUIDBytes(bytes: uuid.bytes) == uuid)
+    }
+
+    @Test(arguments: ["", "01234567-89ab-8def-8123-456789abcde", "01234567x89ab-8def-8123-456789abcdef", "zz234567-89ab-8def-8123-456789abcdef"])
+    func `text that is no UUID is refused`(text: String) {
+        #expect(UUIDBytes(text: text) == nil)
+    }
+
+    @Test(arguments: ["127.0.0.1:9000", "[::1]:9000", "example.org:1"])
+    func `an endpoint survives its text form`(text: String) {
+        #expect(Endpoint(text: text)?.description == text)
+    }
+
+    @Test(arguments: [":1", "host", "host:70000", "::1:9", "ho st:1", "[::1:1"])
+    func `text that is no endpoint is refused`(text: String) {
+        #expect(Endpoint(text: text) == nil)
+    }
+}
+
+@Suite struct Addresses {
+    @Test(arguments: [
+        [127, 0, 0, 1], [10, 1, 2, 3], [100, 64, 0, 1], [169, 254, 1, 1], [172, 31, 0, 1], [192, 168, 1, 1],
+        [224, 0, 0, 1], [255, 255, 255, 255], [0, 0, 0, 0], [198, 18, 0, 1],
+    ] as [[UInt8]])
+    func `special IPv4 addresses are not public`(bytes: [UInt8]) {
+        #expect(IPAddress(bytes: bytes)?.isPublicUnicast == false)
+        #expect(IPAddress(bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + bytes)?.isPublicUnicast == false)
+        #expect(IPAddress(bytes: [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0] + bytes)?.isPublicUnicast == false)
+    }
+
+    @Test func `ordinary addresses are public`() {
+        #expect(IPAddress.v4(0x0101_0101).isPublicUnicast)
+        #expect(IPAddress.v4(0xac20_0001).isPublicUnicast)  // 172.32.0.1
+        #expect(IPAddress.v6(0x2606_4700_0000_0000, 1).isPublicUnicast)
+    }
+
+    @Test func `special IPv6 addresses are not public`() {
+        for high: UInt64 in [0, 0xfe80 << 48, 0xfc00 << 48, 0xfd00 << 48, 0xff02 << 48, 0x2001_0db8 << 32, 0x3fff << 48] {
+            #expect(!IPAddress.v6(high, 1).isPublicUnicast)
+        }
+    }
+}
