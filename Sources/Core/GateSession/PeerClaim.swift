@@ -1,0 +1,71 @@
+package import GateModel
+package import GateWire
+
+/// Who the other side of a session is.
+package enum SessionPeer: Hashable, Sendable {
+    /// Proven by a certificate: its node, its worker, and until when (UTC) the certificate holds.
+    case node(NodeUUID, worker: UInt64, notAfter: UnixTime)
+    /// An initiator without a certificate.
+    case anonymous
+
+    /// The proven node, if any.
+    package var node: NodeUUID? {
+        switch self {
+        case .node(let node, _, _): node
+        case .anonymous: nil
+        }
+    }
+}
+
+/// Which end of a session this is.
+package enum SessionRole: Hashable, Sendable {
+    /// The side that dialled and talked first.
+    case initiator
+    /// The side that accepted.
+    case responder
+}
+
+/// What the driver is asked to admit or refuse: the certificate is already verified, nothing of ours is told yet.
+package struct PeerClaim: Hashable, Sendable {
+    /// Who asks (responder) or answers (initiator).
+    package let peer: SessionPeer
+    /// What for.
+    package let context: HandshakeContext
+    /// Our side.
+    package let role: SessionRole
+
+    package init(peer: SessionPeer, context: HandshakeContext, role: SessionRole) {
+        self.peer = peer
+        self.context = context
+        self.role = role
+    }
+}
+
+/// A session that stands: the same id on both sides.
+package struct Established: Hashable, Sendable {
+    /// Names the session; both sides derive it from the handshake.
+    package let session: SessionID
+    /// Who is on the other side.
+    package let peer: SessionPeer
+    /// What for.
+    package let context: HandshakeContext
+    /// Our side.
+    package let role: SessionRole
+
+    package init(session: SessionID, peer: SessionPeer, context: HandshakeContext, role: SessionRole) {
+        self.session = session
+        self.peer = peer
+        self.context = context
+        self.role = role
+    }
+}
+
+/// What a ``PeerConnection`` tells its driver, in the order in which it happened.
+package enum PeerEvent: Equatable, Sendable {
+    /// Comes first and once: messages can be sent from here on.
+    case established(Established)
+    /// A message arrived. Pings, pongs and a close are dealt with inside and never reported.
+    case message(SessionMessage)
+    /// Comes last and once. Write what `output` and `seal` still hold, then close the connection.
+    case closed(SessionFailure)
+}

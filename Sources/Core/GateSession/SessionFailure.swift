@@ -1,0 +1,40 @@
+package import GateWire
+
+/// Why a handshake or session ended.
+package enum SessionFailure: Error, Hashable, Sendable {
+    /// What arrived does not open under our keys, is stale, or was seen before: nothing was answered, bytes were read
+    /// on for a while. Wrong UUID, secret or clock on one of the two sides; or noise.
+    case unintelligible
+    /// The handshake's cryptography failed.
+    case handshakeFailed
+    /// Neither side's suites, versions or contexts fit the other's.
+    case noCommonSuite
+    /// The other side's certificate does not hold, or names another node than the one dialled.
+    case certificateRefused
+    /// Access control refused the other side.
+    case notAdmitted
+    /// The handshake took too long.
+    case handshakeTimedOut
+    /// A record's tag or length was wrong: somebody changed bytes, or the other side is broken.
+    case recordRefused
+    /// An authentic record held what no correct node sends.
+    case protocolViolation
+    /// A credit or bound was exceeded.
+    case limitExceeded
+    /// Nothing was heard for the idle time, pings included.
+    case idle
+    /// The other side said goodbye.
+    case closedByPeer(SessionCloseReason)
+    /// We said goodbye.
+    case closed(SessionCloseReason)
+
+    /// Whether the fault is inside what authenticated, so that a UUID rather than an address is charged.
+    package var isAuthenticated: Bool {
+        switch self {
+        case .protocolViolation, .limitExceeded: true
+        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
+            .handshakeTimedOut, .recordRefused, .idle, .closedByPeer, .closed:
+            false
+        }
+    }
+}

@@ -1,0 +1,19 @@
+/// Everything about a session that an operator may set, with the defaults of security level 1.
+package struct SessionSettings: Hashable, Sendable {
+    /// From the first byte to an established session; longer closes.
+    package var handshakeTime: Duration = .seconds(30)
+    /// A session that sent nothing for this long sends a ping.
+    package var pingInterval: Duration = .seconds(30)
+    /// A session that heard nothing for this long closes. More than twice the ping interval.
+    package var idleTime: Duration = .seconds(90)
+    /// Random padding bytes added to each record.
+    package var recordPadding: ClosedRange<Int> = 0...64
+    /// Random padding bytes added to each handshake flight.
+    package var flightPadding: ClosedRange<Int> = 0...512
+    /// How long an unintelligible connection is read before it is closed.
+    package var discardTime: ClosedRange<Int> = 2_000...10_000
+    /// How many bytes more an unintelligible connection may send before it is closed.
+    package var discardBytes: ClosedRange<Int> = 256...65_536
+
+    package init() {}
+}

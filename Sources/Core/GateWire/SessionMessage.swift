@@ -1,0 +1,39 @@
+package import GateModel
+package import NIOCore
+
+/// What travels in records once a session stands: plain values. ``MessageCodec`` has the bytes.
+///
+/// Streams are named by an *alias*: the session's initiator opens odd ones, its responder even ones; an alias is not
+/// used again within a session. Offsets count a stream's bytes in one direction from 0.
+package enum SessionMessage: Equatable, Sendable {
+    /// Asks for a ``pong(_:)`` with the same number.
+    case ping(UInt64)
+    /// Answers a ``ping(_:)``.
+    case pong(UInt64)
+    /// The last message of its direction.
+    case close(SessionCloseReason)
+    /// The sender's extenders that the receiver may talk to; replaces the list before.
+    case extenders([ExtenderID])
+    /// A whole message; the session takes it apart and puts it together.
+    case message(ExtenderMessage)
+    /// What became of the message `id`.
+    case receipt(id: UInt64, status: ReceiptStatus)
+    /// Opens a stream. `credit` is the first limit that the opener grants the other side.
+    case streamOpen(alias: UInt32, id: StreamID, extender: ExtenderID, priority: Priority, credit: UInt64)
+    /// The next bytes of a stream, of the class that its opening named.
+    case streamData(alias: UInt32, ByteBuffer)
+    /// The receiver allows bytes up to this offset; never less than before.
+    case streamCredit(alias: UInt32, limit: UInt64)
+    /// The other side's handler has consumed the bytes up to this offset.
+    case streamAcknowledged(alias: UInt32, offset: UInt64)
+    /// No more bytes in this direction.
+    case streamFinish(alias: UInt32)
+    /// The stream ends at once in both directions.
+    case streamReset(alias: UInt32, code: UInt32)
+    /// Cells of circuits: a multiple of ``WireLimits/cellBytes``, opaque here.
+    case cells(ByteBuffer)
+    /// The receiver of a circuit's cells forwarded this many more.
+    case circuitCredit(circuit: UInt32, cells: UInt32)
+    /// A circuit ends at once in both directions.
+    case circuitDestroy(circuit: UInt32, reason: UInt8)
+}
