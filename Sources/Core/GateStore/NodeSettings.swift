@@ -1,0 +1,107 @@
+/// The catalogue of node settings: what all workers of a node share, kept in the database, changed while running.
+///
+/// Local settings (listen addresses, paths, logs) are of each process and have their home in its file.
+package enum NodeSettings {
+    package static let accessDefault = SettingKey<AccessDefault>(
+        "access.default", .deny, "What happens to a peer that is neither allowed nor denied by its UUID.")
+    package static let accessAnonymous = SettingKey(
+        "access.anonymous", false,
+        "Whether initiators without a certificate may open a session with this node as its destination.")
+    package static let relayEnabled = SettingKey(
+        "relay.enabled", false, "Whether this node carries circuits of peers that may connect to it.")
+    package static let relayAllowPrivate = SettingKey(
+        "relay.allow-private-addresses", false,
+        "Whether a circuit may be extended to private, local or special addresses. For test networks only.")
+    package static let relayHops = SettingKey(
+        "relay.hops", 2, in: 0...8, "How many relays a circuit of this node has, unless its opener says otherwise.")
+    package static let relayDialsPerCircuit = SettingKey(
+        "relay.dials-per-circuit", 4, in: 1...64, "How often one circuit may have this node dial before it is closed.")
+    package static let circuitsPerPeer = SettingKey(
+        "circuits.per-peer", 256, in: 1...65_535, "How many circuits one neighbour may have open through this node.")
+    package static let circuitsMaximum = SettingKey(
+        "circuits.maximum", 10_000, in: 1...1_000_000, "How many circuits one worker carries for others.")
+    package static let circuitTimeout = SettingKey(
+        "circuits.build-timeout", .seconds(15), in: .seconds(1)...Duration.seconds(300),
+        "How long the building of a whole circuit may take.")
+    package static let circuitIdle = SettingKey(
+        "circuits.idle-timeout", .seconds(600), in: .seconds(10)...Duration.seconds(86_400),
+        "How long a circuit without a stream is kept.")
+
+    package static let socksExit = SettingKey<ExitPolicy>(
+        "socks5.exit", .off, "For whom socks5 opens connections to the outside from this node.")
+    package static let socksExitAllowPrivate = SettingKey(
+        "socks5.exit-allow-private", false,
+        "Whether the exit connects to private, local and own addresses. Opens your network to those it serves.")
+    package static let socksExitTimeout = SettingKey(
+        "socks5.exit-connect-timeout", .seconds(20), in: .seconds(1)...Duration.seconds(120),
+        "How long the exit tries to reach a target.")
+
+    package static let handshakeTimeout = SettingKey(
+        "handshake.timeout", .seconds(10), in: .seconds(1)...Duration.seconds(120),
+        "How long a handshake may take in all. Smaller frees slow attackers' places sooner.")
+    package static let handshakeHalfOpen = SettingKey(
+        "handshake.half-open-maximum", 1024, in: 16...1_000_000,
+        "How many unfinished handshakes one worker holds; beyond, new connections wait in the kernel's queue.")
+    package static let handshakePerAddress = SettingKey(
+        "handshake.per-address-maximum", 256, in: 1...1_000_000,
+        "How many unfinished handshakes one address may have with one worker.")
+    package static let suiteKEM = SettingKey<KEMPreference>(
+        "suite.kem", .mlkem768, "The post-quantum key exchange that this node asks for when it dials.")
+    package static let suiteCipher = SettingKey<CipherPreference>(
+        "suite.cipher", .aes, "The record cipher that this node asks for when it dials.")
+
+    package static let sessionsMaximum = SettingKey(
+        "sessions.maximum", 20_000, in: 1...10_000_000, "How many sessions one worker holds.")
+    package static let pingInterval = SettingKey(
+        "ping.interval", .seconds(25), in: .seconds(1)...Duration.seconds(3600),
+        "How long a session is silent before it is pinged. Keeps address translators awake.")
+    package static let pingTimeout = SettingKey(
+        "ping.timeout", .seconds(20), in: .seconds(1)...Duration.seconds(3600),
+        "How long a ping may stay unanswered before the session ends.")
+    package static let paddingMinimum = SettingKey(
+        "padding.minimum", 0, in: 0...4096, "The least padding of a record, in bytes.")
+    package static let paddingMaximum = SettingKey(
+        "padding.maximum", 64, in: 0...4096,
+        "The most padding of a record, in bytes. Each record gets a random amount between both.")
+
+    package static let workerLease = SettingKey(
+        "worker.lease", .seconds(30), in: .seconds(3)...Duration.seconds(600),
+        "How long a worker counts as alive after it was last heard of.")
+    package static let certificateLifetime = SettingKey(
+        "certificate.lifetime", .seconds(86_400), in: .seconds(600)...Duration.seconds(86_400),
+        "How long a worker's certificate is valid; renewed at half of it.")
+    package static let recordLifetime = SettingKey(
+        "record.lifetime", .seconds(86_400), in: .seconds(600)...Duration.seconds(604_800),
+        "How long this node's signed address record is valid.")
+
+    /// Every setting, in the order of its key.
+    package static let all: [SettingDefinition] =
+        (access + relay + exit + handshake + session + lifetimes).sorted { $0.key < $1.key }
+
+    /// The setting of that key; throws if there is none.
+    package static func definition(of key: String) throws(StoreFailure) -> SettingDefinition {
+        guard let definition = byKey[key] else { throw .invalid("there is no setting '\(key.prefix(64))'") }
+        return definition
+    }
+
+    private static let access = [accessDefault.definition, accessAnonymous.definition]
+    private static let relay = [
+        relayEnabled.definition, relayAllowPrivate.definition, relayHops.definition, relayDialsPerCircuit.definition,
+        circuitsPerPeer.definition, circuitsMaximum.definition, circuitTimeout.definition, circuitIdle.definition,
+    ]
+    private static let exit = [
+        socksExit.definition, socksExitAllowPrivate.definition, socksExitTimeout.definition,
+    ]
+    private static let handshake = [
+        handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,
+        suiteKEM.definition, suiteCipher.definition,
+    ]
+    private static let session = [
+        sessionsMaximum.definition, pingInterval.definition, pingTimeout.definition, paddingMinimum.definition,
+        paddingMaximum.definition,
+    ]
+    private static let lifetimes = [
+        workerLease.definition, certificateLifetime.definition, recordLifetime.definition,
+    ]
+    private static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
+}

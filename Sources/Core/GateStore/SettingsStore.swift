@@ -1,0 +1,78 @@
+package import GateModel
+
+/// One version of a setting that somebody set.
+package struct SettingRow: Sendable, Equatable {
+    /// The setting's key.
+    package let key: String
+    /// The value in text form; `nil` where this version took the value back to the default.
+    package let value: String?
+    /// Counts up by one with each change of this setting, from 1.
+    package let version: Int64
+    /// When it was set.
+    package let changedAt: UnixTime
+    /// Who set it: a link name, or `init`.
+    package let changedBy: String
+
+    package init(key: String, value: String?, version: Int64, changedAt: UnixTime, changedBy: String) {
+        self.key = key
+        self.value = value
+        self.version = version
+        self.changedAt = changedAt
+        self.changedBy = changedBy
+    }
+}
+
+/// Node settings that differ from their defaults, with their history.
+package protocol SettingsStore: Sendable {
+    /// The newest version of every setting that was ever set.
+    func settings() async throws(StoreFailure) -> [SettingRow]
+
+    /// Sets a value, or with `nil` takes it back to the default. Unknown keys and bad values are refused with the
+    /// reason. With `version` it succeeds only while that is the newest (0: never set), else `.conflict`.
+    func set(_ key: String, to value: String?, by author: String, expecting version: Int64?)
+        async throws(StoreFailure) -> SettingRow
+
+    /// The versions of one setting, newest first, at most `StoreLimit.settingHistoryRows`.
+    func history(of key: String) async throws(StoreFailure) -> [SettingRow]
+}
+
+extension SettingsStore {
+    /// All values as they are now.
+    package func values() async throws(StoreFailure) -> NodeSettingValues {
+        NodeSettingValues(rows: try await settings())
+    }
+
+    /// Sets a value whatever it was before.
+    package func set<Value>(_ key: SettingKey<Value>, to value: Value, by author: String) async throws(StoreFailure) {
+        _ = try await set(key.definition.key, to: value.settingText, by: author, expecting: nil)
+    }
+}
+
+/// The values of all settings at one moment.
+package struct NodeSettingValues: Sendable, Equatable {
+    private let texts: [String: String]
+
+    /// Takes what is set; keys of another version and values that this version refuses count as not set.
+    package init(rows: [SettingRow]) {
+        var texts: [String: String] = [:]
+        for row in rows {
+            guard let value = row.value, let definition = try? NodeSettings.definition(of: row.key) else { continue }
+            if (try? definition.check(value)) != nil { texts[row.key] = value }
+        }
+        self.texts = texts
+    }
+
+    /// All defaults.
+    package static let defaults = NodeSettingValues(rows: [])
+
+    /// The value of one setting: what was set, else its default.
+    package subscript<Value>(key: SettingKey<Value>) -> Value {
+        texts[key.definition.key].flatMap(Value.read) ?? key.fallback
+    }
+
+    /// The text form of one setting's value.
+    package func text(of definition: SettingDefinition) -> String { texts[definition.key] ?? definition.fallback }
+
+    /// Whether the setting has a value other than its default's text.
+    package func isSet(_ definition: SettingDefinition) -> Bool { texts[definition.key] != nil }
+}
