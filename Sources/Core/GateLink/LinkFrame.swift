@@ -38,7 +38,7 @@ package import NIOCore
 ///
 /// Aliases are chosen by who opens: odd by the side that dialled (the extender), even by the other. An alias may be
 /// used again after both sides have sent finish or either has sent reset.
-/// Control cases are boxed, so that a data frame stays small enough to pass in registers.
+/// Control cases are boxed, so that moving a data frame moves few bytes.
 package enum LinkFrame: Equatable, Sendable {
     /// First frame of the side that dialled.
     indirect case hello(LinkHello)
