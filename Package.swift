@@ -72,7 +72,8 @@ let modules = [
 
     Module(name: "GateTelemetry", layer: .edge, uses: ["GateModel"], libraries: [logging, metrics, metricsCore]),
     Module(
-        name: "GateSettings", layer: .edge, uses: ["GateModel"], libraries: [configuration, yams, systemPackage]),
+        name: "GateSettings", layer: .edge, uses: ["GateModel", "GateTelemetry"],
+        libraries: [configuration, yams, systemPackage]),
     Module(
         name: "GateTransport", layer: .edge,
         uses: ["GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateTelemetry"],

@@ -1,0 +1,141 @@
+internal import GateModel
+internal import GateTelemetry
+
+extension SettingsKey {
+    /// Every key of the settings file, in the order in which `init` writes them.
+    package static let all: [SettingsKey] = [
+        .scalar(
+            "node.workers", "Kernel workers that `quantumgate node` starts", example: "2", \.node.workers,
+            parse: number(NodeLocalSettings.workersRange), write: { "\($0)" }),
+        .list(
+            "peers.listen", "Addresses on which other nodes reach this one", example: "[\"0.0.0.0:7700\", \"[::]:7700\"]",
+            most: PeerListenSettings.listenCountMax, \.peers.listen, parse: endpoint, write: quoted),
+        .list(
+            "peers.advertise", "Addresses to tell others, where they differ from peers.listen",
+            example: "[\"node.example.org:7700\"]", most: PeerListenSettings.listenCountMax, \.peers.advertise,
+            parse: endpoint, write: quoted),
+        .scalar(
+            "peers.sharedSecretFile", "File with the network's global shared secret", example: "secrets/network.key",
+            \.peers.sharedSecretFile, parse: { text throws(BadValue) in try filePath(text) }, write: { $0.map(quoted) }),
+        .scalar(
+            "kernel.link", "Where worker 1 takes links of extenders; worker n listens n - 1 ports further",
+            example: "127.0.0.1:7710", \.kernel.link, parse: endpoint, write: quoted),
+        .scalar(
+            "kernel.admin", "Metrics and health of worker 1 (worker n > 1: n + 8 ports further)",
+            example: "127.0.0.1:7730", \.kernel.admin, parse: loopback, write: quoted),
+        .scalar(
+            "kernel.eventLoops", "Event loops of a worker; 0: one per processor", example: "2", \.kernel.eventLoops,
+            parse: number(KernelLocalSettings.eventLoopsRange), write: { "\($0)" }),
+        .scalar(
+            "database.kind", "What keeps the data: sqlite", example: "sqlite", \.database.kind, parse: choice,
+            write: { $0.rawValue }),
+        .scalar(
+            "database.path", "SQLite's file", example: "data/node.sqlite", \.database.path, parse: filePath, write: quoted),
+        .scalar(
+            "database.vaultKeyFile", "File with the key of the identity vault", example: "secrets/vault.key",
+            \.database.vaultKeyFile, parse: filePath, write: quoted),
+        .scalar(
+            "database.link", "Where the database service takes links", example: "127.0.0.1:7720", \.database.link,
+            parse: endpoint, write: quoted),
+        .scalar(
+            "database.admin", "Metrics and health of the database service", example: "127.0.0.1:7731",
+            \.database.admin, parse: loopback, write: quoted),
+        .scalar(
+            "socks5.enabled", "Whether `quantumgate node` starts the SOCKS5 extender", example: "true",
+            \.socks5.enabled, parse: truth, write: { "\($0)" }),
+        .scalar(
+            "socks5.listen", "Where programs on this machine speak SOCKS5", example: "127.0.0.1:1080",
+            \.socks5.listen, parse: endpoint, write: quoted),
+        .scalar(
+            "socks5.admin", "Metrics and health of the SOCKS5 extender", example: "127.0.0.1:7732", \.socks5.admin,
+            parse: loopback, write: quoted),
+        .scalar(
+            "log.level", "trace, debug, info, notice, warning, error or critical", example: "info", \.log.level,
+            parse: choice, write: { $0.rawValue }),
+        .scalar(
+            "log.format", "text or json", example: "json", \.log.format, parse: choice, write: { $0.rawValue }),
+        extendersKey,
+    ]
+
+    private static let extendersKey = SettingsKey(
+        path: "extenders", shape: .map, summary: "Further extenders to start: name and program",
+        example: "{ chat: /usr/local/bin/my-chat }",
+        apply: { value, settings throws(BadValue) in
+            guard case .map(let programs) = value else { throw BadValue(reason: "takes names, each with a program") }
+            guard programs.count <= extenderCountMax else {
+                throw BadValue(reason: "takes \(extenderCountMax) names at most")
+            }
+            for (name, program) in programs {
+                guard isName(name) else {
+                    throw BadValue(reason: "'\(name)' is no name: lower-case letters, digits and hyphens, 32 at most")
+                }
+                settings.extenders[name] = try filePath(program)
+            }
+        },
+        show: { settings in
+            guard !settings.extenders.isEmpty else { return nil }
+            let pairs = settings.extenders.sorted { $0.key < $1.key }.map { "\($0.key): \(quoted($0.value))" }
+            return "{ \(pairs.joined(separator: ", ")) }"
+        })
+}
+
+private let extenderCountMax = 64
+
+private func isName(_ text: String) -> Bool {
+    (1...32).contains(text.utf8.count)
+        && text.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || $0 == UInt8(ascii: "-")
+        }
+}
+
+@Sendable private func endpoint(_ text: String) throws(BadValue) -> Endpoint {
+    guard let endpoint = Endpoint(text: text) else {
+        throw BadValue(reason: "'\(text)' is no host and port; an IPv6 address stands in brackets")
+    }
+    return endpoint
+}
+
+/// Admin endpoints have no authentication, so only this machine may reach them.
+@Sendable private func loopback(_ text: String) throws(BadValue) -> Endpoint {
+    let endpoint = try endpoint(text)
+    guard endpoint.host == "localhost" || endpoint.host == "::1" || endpoint.host.hasPrefix("127.") else {
+        throw BadValue(reason: "'\(text)' is not on this machine; metrics and health are for 127.0.0.1 or ::1 only")
+    }
+    return endpoint
+}
+
+@Sendable private func number(_ range: ClosedRange<Int>) -> @Sendable (String) throws(BadValue) -> Int {
+    { text throws(BadValue) in
+        guard let value = Int(text), range.contains(value) else {
+            throw BadValue(reason: "'\(text)' is no number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+}
+
+@Sendable private func truth(_ text: String) throws(BadValue) -> Bool {
+    switch text.lowercased() {
+    case "true", "yes", "on": return true
+    case "false", "no", "off": return false
+    default: throw BadValue(reason: "'\(text)' is neither true nor false")
+    }
+}
+
+@Sendable private func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ text: String
+) throws(BadValue) -> Choice {
+    guard let choice = Choice(rawValue: text) else {
+        let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        throw BadValue(reason: "'\(text)' is none of: \(known)")
+    }
+    return choice
+}
+
+@Sendable private func filePath(_ text: String) throws(BadValue) -> String {
+    guard !text.isEmpty, !text.utf8.contains(0) else { throw BadValue(reason: "is no path") }
+    return text
+}
+
+@Sendable private func quoted(_ endpoint: Endpoint) -> String { "\"\(endpoint)\"" }
+@Sendable private func quoted(_ text: String) -> String { "\"\(text)\"" }

@@ -1,0 +1,138 @@
+import GateModel
+import GateTelemetry
+import Testing
+
+@testable import GateSettings
+
+@Suite struct LocalSettingsTests {
+    private func load(_ yaml: String, _ environment: [String: String] = [:]) async throws -> LocalSettings {
+        try await LocalSettings.load(yaml: yaml, directory: "/node", environment: environment, filesNeeded: false)
+    }
+
+    private func faults(_ yaml: String, _ environment: [String: String] = [:]) async -> [SettingsFault] {
+        do throws(SettingsFaults) {
+            _ = try await LocalSettings.load(
+                yaml: yaml, directory: "/node", environment: environment, filesNeeded: false)
+            return []
+        } catch {
+            return error.faults
+        }
+    }
+
+    @Test(arguments: ["", "# nothing\n", "peers:\n"])
+    func `an empty file gives the defaults`(yaml: String) async throws {
+        #expect(try await load(yaml) == LocalSettings(directory: "/node"))
+    }
+
+    @Test func `what init writes reads back as what was written`() async throws {
+        var settings = LocalSettings(directory: "/node")
+        settings.derivePorts(from: 9_000)
+        settings.peers.advertise = [Endpoint(host: "2001:db8::1", port: 9_000)]
+        settings.peers.sharedSecretFile = "secrets/network.key"
+        settings.log.format = .json
+        settings.extenders = ["chat": "/bin/chat", "a-1": "b"]
+        #expect(try await load(SettingsText.yaml(of: settings)) == settings)
+        let defaults = LocalSettings(directory: "/node")
+        #expect(try await load(SettingsText.yaml(of: defaults)) == defaults)
+    }
+
+    @Test func `every key's example is a value that the key takes`() async throws {
+        for key in SettingsKey.all {
+            let parts = key.path.split(separator: ".")
+            let yaml = parts.count == 1 ? "\(key.path): \(key.example)" : "\(parts[0]):\n  \(parts[1]): \(key.example)"
+            _ = try await load(yaml)
+        }
+    }
+
+    @Test func `the environment stands over the file`() async throws {
+        let settings = try await load(
+            "peers:\n  listen: [\"1.2.3.4:1\"]\nlog:\n  level: debug\n",
+            ["QUANTUMGATE_PEERS_LISTEN": "5.6.7.8:2, [::1]:3", "QUANTUMGATE_KERNEL_EVENT_LOOPS": "3"])
+        #expect(settings.peers.listen == [Endpoint(host: "5.6.7.8", port: 2), Endpoint(host: "::1", port: 3)])
+        #expect(settings.kernel.eventLoops == 3)
+        #expect(settings.log.level == .debug)
+    }
+
+    @Test func `everything that is wrong is told at once`() async {
+        let faults = await faults(
+            """
+            peers:
+              listen: 7700
+              lisen: []
+            kernel:
+              eventLoops: many
+              admin: 10.0.0.1:7730
+            nonsense: 1
+            log: loud
+            """, ["QUANTUMGATE_LOG_LEVEL": "loud", "QUANTUMGATE_KERNEL_LNK": "x", "QUANTUMGATE_DIR": "/ok"])
+        #expect(
+            faults.map(\.key).sorted() == [
+                "QUANTUMGATE_KERNEL_LNK", "QUANTUMGATE_LOG_LEVEL", "kernel.admin", "kernel.eventLoops", "log",
+                "nonsense", "peers.lisen", "peers.listen",
+            ])
+    }
+
+    @Test func `a fault tells key, reason and an example`() async {
+        let all = await faults("peers:\n  lisen: []\n")
+        #expect(
+            all.first?.description
+                == "peers.lisen: is no key; did you mean peers.listen? "
+                + "(for example: peers.listen: [\"0.0.0.0:7700\", \"[::]:7700\"])")
+    }
+
+    @Test(arguments: [
+        "a: [", "- 1\n- 2\n", "just text", "peers: 3", "peers:\n  listen: [[1]]\n", "peers:\n  listen: []\n",
+        "extenders:\n  UPPER: /bin/x\n", "log:\n  level: [info]\n", "node:\n  workers: 11\n", "a: &a [*a]\n",
+        "socks5:\n  enabled: maybe\n", "peers:\n  listen: [\"[::]:77000\"]\n",
+    ])
+    func `a wrong file is refused with a reason`(yaml: String) async {
+        #expect(await !faults(yaml).isEmpty)
+    }
+
+    @Test func `a missing file is told by the path`() async {
+        await #expect(throws: SettingsFaults.self) {
+            try await LocalSettings.load(directory: "/nowhere/at/all", environment: [:])
+        }
+    }
+
+    @Test func `missing files that settings name are faults with the other faults`() async {
+        do throws(SettingsFaults) {
+            _ = try await LocalSettings.load(
+                yaml: "peers:\n  sharedSecretFile: none\nnode:\n  workers: 0\n", directory: "/nowhere",
+                environment: [:], filesNeeded: true)
+            Issue.record("accepted")
+        } catch {
+            #expect(
+                error.faults.map(\.key).sorted() == [
+                    "database.vaultKeyFile", "node.workers", "peers.sharedSecretFile",
+                ])
+        }
+    }
+
+    @Test func `variables are named after their keys`() {
+        let names = SettingsKey.all.map(\.variable)
+        #expect(names.contains("QUANTUMGATE_PEERS_SHARED_SECRET_FILE"))
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test func `ports of one node don't meet, up to the most workers`() {
+        var settings = LocalSettings(directory: "/node")
+        settings.derivePorts(from: 9_000)
+        let workers = 0..<NodeLocalSettings.workersRange.upperBound
+        var ports = workers.flatMap { [settings.kernelLink(index: $0).port, settings.kernelAdmin(index: $0).port] }
+        ports += [settings.database.link.port, settings.database.admin.port, settings.socks5.admin.port]
+        ports += [settings.socks5.listen.port, settings.peers.listen[0].port]
+        #expect(Set(ports).count == ports.count)
+        #expect(ports.allSatisfy { (9_000..<9_100).contains($0) })
+    }
+
+    @Test(arguments: [("kernel-1", 0), ("kernel-10", 9), ("kernel-11", nil), ("kernel-0", nil), ("kernel-01", nil), ("x", nil)])
+    func `a worker's name gives its index`(name: String, index: Int?) {
+        #expect(LocalSettings.kernelIndex(ofName: name) == index)
+    }
+
+    @Test func `relative paths are below the node's folder`() {
+        #expect(LocalSettings(directory: "/node").databasePath == "/node/data/node.sqlite")
+        #expect(LocalSettings(directory: "/node").absolute("/x") == "/x")
+    }
+}
