@@ -121,6 +121,10 @@ package enum LinkLimits {
     package static let hopCountMax = 8
     /// The most extenders that a peer event names.
     package static let extenderCountMax = 256
-    /// The most capabilities of an attach, and the longest name of one.
+    /// The most capabilities of an attach.
     package static let capabilityCountMax = 32
+    /// The longest name of a capability.
+    package static let capabilityBytesMax = 64
+    /// The longest delay of a message.
+    package static let delayMillisecondsMax: UInt32 = 60_000
 }

@@ -45,14 +45,14 @@ package struct LinkWelcome: Hashable, Sendable {
     /// Its program and release, for logs.
     package var program: String
     /// What the credential may do here.
-    package var rights: LinkRights
+    package var grant: LinkGrant
     /// How many requests it serves at once on this link.
     package var requestsMax: UInt32
 
-    package init(version: UInt32, program: String, rights: LinkRights, requestsMax: UInt32) {
+    package init(version: UInt32, program: String, grant: LinkGrant, requestsMax: UInt32) {
         self.version = version
         self.program = program
-        self.rights = rights
+        self.grant = grant
         self.requestsMax = requestsMax
     }
 }

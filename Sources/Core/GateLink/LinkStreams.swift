@@ -23,15 +23,3 @@ package struct LinkStreamOpen: Hashable, Sendable {
         self.credit = credit
     }
 }
-
-/// Why a stream was reset. Values from ``extenderCodeMin`` on are the extender's own.
-package enum LinkResetCode {
-    package static let cancelled: UInt32 = 1
-    package static let refused: UInt32 = 2
-    package static let noExtender: UInt32 = 3
-    package static let sessionEnded: UInt32 = 4
-    package static let creditExceeded: UInt32 = 5
-    package static let overloaded: UInt32 = 6
-    package static let replicaGone: UInt32 = 7
-    package static let extenderCodeMin: UInt32 = 1024
-}

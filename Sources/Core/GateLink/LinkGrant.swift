@@ -1,7 +1,7 @@
 package import GateModel
 
-/// What the holder of a link name may do. Kept in the database, by name; a certificate alone gives none of it.
-package struct LinkRights: Hashable, Sendable {
+/// What a link may do here, worked out from its role and the rights that the database keeps for its name.
+package struct LinkGrant: Hashable, Sendable {
     /// The extenders it may attach as; at most ``extenderCountMax``.
     package var extenders: [ExtenderID]
     /// Whether it may ask for sessions to other nodes.
@@ -14,7 +14,7 @@ package struct LinkRights: Hashable, Sendable {
     /// The most extenders that one name may stand for.
     package static let extenderCountMax = 64
     /// The default: nothing.
-    package static let none = LinkRights(extenders: [], mayConnect: false, mayRead: false, mayChange: false)
+    package static let none = LinkGrant(extenders: [], mayConnect: false, mayRead: false, mayChange: false)
 
     package init(extenders: [ExtenderID], mayConnect: Bool, mayRead: Bool, mayChange: Bool) {
         self.extenders = extenders
@@ -24,7 +24,7 @@ package struct LinkRights: Hashable, Sendable {
     }
 
     /// What an extender's replica needs: to attach as that extender and to connect.
-    package static func attaching(as extender: ExtenderID) -> LinkRights {
-        LinkRights(extenders: [extender], mayConnect: true, mayRead: false, mayChange: false)
+    package static func attaching(as extender: ExtenderID) -> LinkGrant {
+        LinkGrant(extenders: [extender], mayConnect: true, mayRead: false, mayChange: false)
     }
 }
