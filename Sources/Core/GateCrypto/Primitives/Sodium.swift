@@ -1,0 +1,117 @@
+import CSodium
+
+/// The one place that calls libsodium for memory, randomness, hashes and signatures. `Sodium+Ciphers` has the AEADs.
+package enum Sodium {
+    /// Makes libsodium ready; cheap and safe to call from any thread, any number of times.
+    ///
+    /// Everything of this module that needs it calls it on creation.
+    package static func start() {
+        precondition(started, "libsodium starts wherever the system gives random bytes")
+    }
+
+    // `sodium_init` is idempotent and thread-safe; a global's initialiser runs once.
+    private static let started = sodium_init() >= 0
+
+    static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? { sodium_malloc(byteCount) }
+
+    /// Clears and frees what `allocate` gave; ends the process if the canary before the block was overwritten.
+    static func free(_ pointer: UnsafeMutableRawPointer) { sodium_free(pointer) }
+
+    static func lock(_ pointer: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
+        sodium_mlock(pointer, byteCount) == 0
+    }
+
+    static func makeReadOnly(_ pointer: UnsafeMutableRawPointer) -> Bool { sodium_mprotect_readonly(pointer) == 0 }
+
+    /// Clears memory in a way that no optimiser removes.
+    package static func wipe(_ bytes: UnsafeMutableRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        sodium_memzero(start, bytes.count)
+    }
+
+    /// Compares in a time that depends on the counts only.
+    package static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        guard left.count == right.count, let first = left.baseAddress, let second = right.baseAddress else {
+            return left.count == right.count
+        }
+        return sodium_memcmp(first, second, left.count) == 0
+    }
+
+    static func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        randombytes_buf(start, bytes.count)
+    }
+
+    /// ChaCha20 keystream (RFC 8439 block function, zero nonce); `key` is 32 bytes.
+    static func fillKeystream(_ bytes: UnsafeMutableRawBufferPointer, key: UnsafeRawBufferPointer) {
+        precondition(key.count == 32, "a keystream's key has 32 bytes")
+        var nonce: (UInt64, UInt32) = (0, 0)
+        _ = withUnsafeBytes(of: &nonce) { nonce in
+            crypto_stream_chacha20_ietf(bytes.bytes, UInt64(bytes.count), nonce.bytes, key.bytes)
+        }
+    }
+
+    /// BLAKE2b-512 of up to three pieces, unkeyed (RFC 7693).
+    static func blake2b(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
+        into digest: UnsafeMutableRawBufferPointer
+    ) {
+        let size = crypto_generichash_blake2b_statebytes()
+        withUnsafeTemporaryAllocation(byteCount: size, alignment: 64) { memory in
+            defer { wipe(memory) }
+            // Swift imports no type aligned to 64; libsodium's state is opaque bytes of this size and alignment.
+            let state = OpaquePointer(memory.bytes)
+            _ = crypto_generichash_blake2b_init(state, nil, 0, 64)
+            for piece in [first, second, third] where !piece.isEmpty {
+                _ = crypto_generichash_blake2b_update(state, piece.bytes, UInt64(piece.count))
+            }
+            _ = crypto_generichash_blake2b_final(state, digest.bytes, 64)
+        }
+    }
+
+    /// X25519 with the base point.
+    static func scalarMultiplyBase(_ scalar: UnsafeRawBufferPointer, into point: UnsafeMutableRawBufferPointer) {
+        precondition(scalar.count == 32 && point.count == 32, "X25519 sizes")
+        _ = crypto_scalarmult_curve25519_base(point.bytes, scalar.bytes)
+    }
+
+    /// X25519; `false` where the result is all zero.
+    static func scalarMultiply(
+        _ scalar: UnsafeRawBufferPointer, _ point: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        precondition(scalar.count == 32 && point.count == 32 && result.count == 32, "X25519 sizes")
+        return crypto_scalarmult_curve25519(result.bytes, scalar.bytes, point.bytes) == 0
+    }
+
+    /// Ed25519 (RFC 8032): writes the 64-byte secret key and the 32-byte public key of a 32-byte seed.
+    static func signingKeyPair(
+        seed: UnsafeRawBufferPointer, secretKey: UnsafeMutableRawBufferPointer, publicKey: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(seed.count == 32 && secretKey.count == 64 && publicKey.count == 32, "Ed25519 sizes")
+        _ = crypto_sign_seed_keypair(publicKey.bytes, secretKey.bytes, seed.bytes)
+    }
+
+    static func sign(_ message: UnsafeRawBufferPointer, secretKey: UnsafeRawBufferPointer) -> [UInt8] {
+        precondition(secretKey.count == 64, "an Ed25519 secret key is seed and public key")
+        return [UInt8](unsafeUninitializedCapacity: 64) { signature, count in
+            _ = crypto_sign_detached(
+                UnsafeMutableRawBufferPointer(signature).bytes, nil, message.bytes, UInt64(message.count), secretKey.bytes)
+            count = 64
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The start as libsodium's byte pointer; an address that is never read where there are no bytes.
+    var bytes: UnsafePointer<UInt8> {
+        (baseAddress ?? UnsafeRawPointer(nowhere)).assumingMemoryBound(to: UInt8.self)
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// The start as libsodium's byte pointer; an address that is never written where there are no bytes.
+    var bytes: UnsafeMutablePointer<UInt8> { (baseAddress ?? nowhere).assumingMemoryBound(to: UInt8.self) }
+}
+
+// Never read or written: it only stands where C wants an address beside a count of zero.
+nonisolated(unsafe) private let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
