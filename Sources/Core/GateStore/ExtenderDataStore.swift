@@ -90,6 +90,14 @@ package struct DataUsage: Sendable, Equatable {
     }
 }
 
+extension DataUsage {
+    /// Throws if more is stored than allowed and the write was not merely deleting.
+    package func checkQuota(from before: DataUsage) throws(StoreFailure) {
+        let hasGrown = bytes > before.bytes || keys > before.keys
+        guard !hasGrown || (bytes <= bytesMaximum && keys <= keysMaximum) else { throw .quotaExceeded }
+    }
+}
+
 /// Keys and values of each extender, apart from every other's.
 package protocol ExtenderDataStore: Sendable {
     /// One entry; `nil` if the key does not exist.
@@ -141,4 +149,14 @@ package func checkDataKey(_ key: [UInt8]) throws(StoreFailure) {
 /// How a data key is written in a change: hexadecimal.
 package func changeKey(_ key: [UInt8]) -> String {
     key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
+/// The longest beginning of a listing that fits an answer; its first entry always does.
+package func dataPage(_ entries: [DataEntry]) -> [DataEntry] {
+    var bytes = 0
+    return Array(
+        entries.prefix { entry in
+            defer { bytes += entry.key.count + entry.value.count }
+            return bytes == 0 || bytes + entry.key.count + entry.value.count <= StoreLimit.dataTransactionBytes
+        })
 }

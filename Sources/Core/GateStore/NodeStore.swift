@@ -1,6 +1,9 @@
+/// What is served over links, each caller within its rights.
+package typealias ServedStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionStore & RefusalStore
+    & RightsStore & ExtenderDataStore & ChangeFeed
+
 /// Everything that a node keeps, the vault's sealed rows too: what a database is.
-package typealias NodeStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionStore & RefusalStore
-    & RightsStore & ExtenderDataStore & VaultStore & ChangeFeed
+package typealias NodeStore = ServedStore & VaultStore
 
 /// What a kernel worker uses: served over its link, or directly where both are in one process.
 package typealias KernelStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionStore & RefusalStore

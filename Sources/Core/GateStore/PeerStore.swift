@@ -95,7 +95,7 @@ package struct PeerSighting: Sendable, Equatable {
     }
 }
 
-/// Which peers a listing wants; `nil` wants either.
+/// Which peers a listing wants: all, unless a field is set; `nil` wants either.
 package struct PeerFilter: Sendable, Equatable {
     /// Only peers of which this was decided.
     package var access: PeerAccess?
@@ -147,6 +147,9 @@ extension PeerEdit {
     /// Throws what rule the edit breaks.
     package func check() throws(StoreFailure) {
         try checkCount(endpoints?.count ?? 0, of: "endpoints", atMost: StoreLimit.peerEndpoints)
+        for endpoint in endpoints ?? [] where Endpoint(text: endpoint.description) != endpoint {
+            throw .invalid("an endpoint is host:port, an IPv6 literal in brackets")
+        }
         try checkLength(note ?? "", of: "a note", atMost: StoreLimit.noteBytes)
     }
 }

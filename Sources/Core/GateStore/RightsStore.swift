@@ -2,22 +2,26 @@ package import GateModel
 
 /// What the holder of a link name may do beyond its role. A certificate proves the name only; nothing is granted
 /// unless it is here.
-package struct LinkRights: Sendable, Equatable {
+package struct RightsRow: Sendable, Equatable {
     /// The link name, as in the certificate's last part: `socks5-1`.
     package let name: String
     /// As which extenders it may attach, and whose data it may use.
     package var extenders: Set<ExtenderID>
     /// Which settings it may read: each key that begins with one of these (`socks5.`).
     package var settingPrefixes: Set<String>
+    /// Whether it may ask kernels for sessions to other nodes.
+    package var mayConnect: Bool
     /// Whether the name is revoked: its open links are closed, new ones refused.
     package var isRevoked: Bool
 
     package init(
-        name: String, extenders: Set<ExtenderID> = [], settingPrefixes: Set<String> = [], isRevoked: Bool = false
+        name: String, extenders: Set<ExtenderID> = [], settingPrefixes: Set<String> = [], mayConnect: Bool = false,
+        isRevoked: Bool = false
     ) {
         self.name = name
         self.extenders = extenders
         self.settingPrefixes = settingPrefixes
+        self.mayConnect = mayConnect
         self.isRevoked = isRevoked
     }
 
@@ -26,20 +30,20 @@ package struct LinkRights: Sendable, Equatable {
         try checkName(name)
         try checkCount(extenders.count, of: "extenders of a name", atMost: StoreLimit.rightsExtenders)
         try checkCount(settingPrefixes.count, of: "setting prefixes of a name", atMost: StoreLimit.rightsPrefixes)
-        for prefix in settingPrefixes { try checkLength(prefix, of: "a setting prefix", atMost: StoreLimit.nameBytes) }
+        for prefix in settingPrefixes { try checkName(prefix) }
     }
 }
 
 /// Rights of link names.
 package protocol RightsStore: Sendable {
     /// The rights of one name; `nil` if nothing is granted.
-    func rights(of name: String) async throws(StoreFailure) -> LinkRights?
+    func rights(of name: String) async throws(StoreFailure) -> RightsRow?
 
     /// Every name's rights in the order of the names, after `after`, at most `limit` (and `StoreLimit.pageRows`).
-    func allRights(after: String?, limit: Int) async throws(StoreFailure) -> [LinkRights]
+    func allRights(after: String?, limit: Int) async throws(StoreFailure) -> [RightsRow]
 
     /// Grants exactly these rights to their name, in place of those before.
-    func setRights(_ rights: LinkRights) async throws(StoreFailure)
+    func setRights(_ rights: RightsRow) async throws(StoreFailure)
 
     /// Takes every right of a name; `.notFound` if it has none.
     func removeRights(of name: String) async throws(StoreFailure)

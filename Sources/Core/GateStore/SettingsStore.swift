@@ -48,6 +48,18 @@ extension SettingsStore {
     }
 }
 
+/// Checks a change of a setting against the version that is newest (`nil`: never set), and returns the next one.
+package func nextVersion(
+    of key: String, value: String?, author: String, newest: Int64?, expecting version: Int64?
+) throws(StoreFailure) -> Int64 {
+    let definition = try NodeSettings.definition(of: key)
+    if let value { try definition.check(value) }
+    try checkLength(author, of: "an author", atMost: StoreLimit.nameBytes)
+    let newest = newest ?? 0
+    if let version, version != newest { throw .conflict }
+    return newest + 1
+}
+
 /// The values of all settings at one moment.
 package struct NodeSettingValues: Sendable, Equatable {
     private let texts: [String: String]

@@ -78,3 +78,6 @@ private func isNameCharacter(_ byte: UInt8) -> Bool {
     default: false
     }
 }
+
+/// How many rows a listing returns that was asked for `limit`: 1 to `StoreLimit.pageRows`.
+package func pageLimit(_ limit: Int) -> Int { min(max(limit, 1), StoreLimit.pageRows) }

@@ -1,0 +1,15 @@
+import GateStore
+import GateTestKit
+import Testing
+
+@Suite struct TheMemoryStore {
+    @Test(arguments: StoreContract.cases)
+    func `keeps the contract`(promise: StoreContract.Case) async throws {
+        let clock = ManualStoreClock()
+        try await promise.check(StoreContract.Subject(store: MemoryStore(clock: clock.read), clock: clock))
+    }
+
+    @Test func `keeps sealed rows`() async throws {
+        try await StoreContract.checkVault(MemoryStore(clock: ManualStoreClock().read))
+    }
+}

@@ -1,0 +1,48 @@
+import GateModel
+import GateStore
+import Testing
+
+@Suite struct TheSettingsCatalogue {
+    @Test(arguments: NodeSettings.all)
+    func `every setting takes its own default and example`(definition: SettingDefinition) throws {
+        try definition.check(definition.fallback)
+        try definition.check(definition.example)
+        #expect(definition.doc.hasSuffix("."))
+    }
+
+    @Test func `keys are unique and sorted`() {
+        let keys = NodeSettings.all.map(\.key)
+        #expect(keys == Set(keys).sorted())
+    }
+
+    @Test(arguments: ["250ms", "30s", "10m", "24h", "0s"])
+    func `a duration survives its text form`(text: String) {
+        #expect(Duration.read(text)?.settingText == text)
+    }
+
+    @Test(arguments: ["", "s", "-1s", "1", "1d", "99999999999999999999s", "1 s", "٣s"])
+    func `text that is no duration is refused`(text: String) {
+        #expect(Duration.read(text) == nil)
+    }
+
+    @Test func `a bad value is refused with a right one`() {
+        #expect(throws: StoreFailure.invalid("relay.hops takes a number from 0 to 8, for example 2")) {
+            try NodeSettings.relayHops.definition.check("9")
+        }
+    }
+}
+
+@Suite struct AddressRules {
+    @Test func `a rule with bits behind its length or too long a length is none`() {
+        #expect(AddressRule(prefix: .v4(0x0a00_0001), length: 8, isAllowed: true) == nil)
+        #expect(AddressRule(prefix: .v4(0), length: 33, isAllowed: true) == nil)
+        #expect(AddressRule(prefix: .v4(0), length: 0, isAllowed: true) != nil)
+    }
+
+    @Test func `a rule contains its range of its own family only`() throws {
+        let rule = try #require(AddressRule(prefix: .v4(0x0a80_0000), length: 9, isAllowed: true))
+        #expect(rule.contains(.v4(0x0aff_ffff)))
+        #expect(!rule.contains(.v4(0x0a7f_ffff)))
+        #expect(!rule.contains(.v6(0, 0x0a80_0000)))
+    }
+}
