@@ -69,12 +69,6 @@ package enum Sodium {
         }
     }
 
-    /// X25519 with the base point.
-    static func scalarMultiplyBase(_ scalar: UnsafeRawBufferPointer, into point: UnsafeMutableRawBufferPointer) {
-        precondition(scalar.count == 32 && point.count == 32, "X25519 sizes")
-        _ = crypto_scalarmult_curve25519_base(point.bytes, scalar.bytes)
-    }
-
     /// X25519; `false` where the result is all zero.
     static func scalarMultiply(
         _ scalar: UnsafeRawBufferPointer, _ point: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer
@@ -89,6 +83,25 @@ package enum Sodium {
     ) {
         precondition(seed.count == 32 && secretKey.count == 64 && publicKey.count == 32, "Ed25519 sizes")
         _ = crypto_sign_seed_keypair(publicKey.bytes, secretKey.bytes, seed.bytes)
+    }
+
+    static func isSigned(
+        _ message: UnsafeRawBufferPointer, by publicKey: UnsafeRawBufferPointer, signature: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard publicKey.count == 32, signature.count == 64 else { return false }
+        return crypto_sign_verify_detached(
+            signature.bytes, message.bytes, UInt64(message.count), publicKey.bytes) == 0
+    }
+
+    /// Argon2id (RFC 9106) of a passphrase; slow and large on purpose, so never on an event loop. `salt` has 16 bytes.
+    static func stretch(
+        _ passphrase: UnsafeRawBufferPointer, salt: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        precondition(salt.count == 16, "Argon2id takes a salt of 16 bytes here")
+        return crypto_pwhash(
+            output.bytes, UInt64(output.count), UnsafeRawPointer(passphrase.bytes).assumingMemoryBound(to: CChar.self),
+            UInt64(passphrase.count), salt.bytes, UInt64(crypto_pwhash_opslimit_moderate()),
+            crypto_pwhash_memlimit_moderate(), crypto_pwhash_alg_argon2id13()) == 0
     }
 
     static func sign(_ message: UnsafeRawBufferPointer, secretKey: UnsafeRawBufferPointer) -> [UInt8] {
