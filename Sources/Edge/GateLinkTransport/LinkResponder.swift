@@ -1,0 +1,167 @@
+package import GateLink
+package import NIOCore
+
+/// Answers requests, off the event loop; called at once for as many requests as the service allows per link.
+///
+/// The task is cancelled when the asker cancels, the deadline passes or the link closes.
+package protocol LinkResponder: Sendable {
+    /// One request, one reply.
+    func respond(to request: LinkRequest, from peer: LinkPeer) async -> LinkReply
+    /// One watch; the default knows none.
+    func watch(_ request: LinkRequest, from peer: LinkPeer) async -> LinkWatchAnswer
+}
+
+extension LinkResponder {
+    package func watch(_ request: LinkRequest, from peer: LinkPeer) async -> LinkWatchAnswer {
+        .reply(LinkReply(status: .unknownMethod, reason: "no such watch: \(request.method)"))
+    }
+}
+
+/// What a watch brings.
+package enum LinkWatchAnswer: Sendable {
+    /// Events until the stream ends. A thrown ``LinkRequestFailure/answered(_:reason:)`` becomes the reply, anything
+    /// else the reply `failed`.
+    case events(AsyncThrowingStream<ByteBuffer, any Error>)
+    /// No events.
+    case reply(LinkReply)
+}
+
+/// One request on its way through a responder.
+final class LinkWork: Sendable {
+    let id: UInt32
+    let request: LinkRequest
+    let peer: LinkPeer
+    /// Ends the work early, with this status.
+    let stops: AsyncStream<LinkReply.Status>
+    let stop: AsyncStream<LinkReply.Status>.Continuation
+
+    init(id: UInt32, request: LinkRequest, peer: LinkPeer) {
+        self.id = id
+        self.request = request
+        self.peer = peer
+        (stops, stop) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
+    }
+}
+
+/// What a link asks of tasks.
+enum LinkTask: Sendable {
+    case admit(LinkPeer)
+    case respond(LinkWork)
+}
+
+/// The requests that one link has open with us, on its event loop; hands them to tasks and sends what they answer.
+final class LinkRequestDesk {
+    private struct Entry {
+        let work: LinkWork
+        var deadline: Scheduled<Void>?
+        /// Whether the reply is out; the place is kept until the task has ended.
+        var isAnswered = false
+    }
+
+    private let eventLoop: any EventLoop
+    private let tasks: AsyncStream<LinkTask>.Continuation
+    private let requestsMax: Int
+    private let watchesMax: Int
+    private let hasResponder: Bool
+    private weak var link: Link?
+    private var entries: [UInt32: Entry] = [:]
+    private var watchCount = 0
+    private var writableWaiters: [EventLoopPromise<Void>] = []
+
+    init(
+        eventLoop: any EventLoop, tasks: AsyncStream<LinkTask>.Continuation, requestsMax: Int, watchesMax: Int,
+        hasResponder: Bool
+    ) {
+        self.eventLoop = eventLoop
+        self.tasks = tasks
+        self.requestsMax = requestsMax
+        self.watchesMax = watchesMax
+        self.hasResponder = hasResponder
+    }
+
+    func opened(_ link: Link) { self.link = link }
+
+    /// `false` where the id is in use: the other side is at fault.
+    func received(_ request: LinkRequest, id: UInt32, from peer: LinkPeer) -> Bool {
+        guard entries[id] == nil else { return false }
+        guard hasResponder else {
+            answer(id, LinkReply(status: .unknownMethod, reason: "no requests are served here"))
+            return true
+        }
+        let isFull = request.isWatch ? watchCount >= watchesMax : entries.count - watchCount >= requestsMax
+        guard !isFull else {
+            answer(id, LinkReply(status: .overloaded, reason: "too many at once"))
+            return true
+        }
+        let work = LinkWork(id: id, request: request, peer: peer)
+        entries[id] = Entry(work: work, deadline: request.isWatch ? nil : deadline(of: request, id: id))
+        if request.isWatch { watchCount += 1 }
+        tasks.yield(.respond(work))
+        return true
+    }
+
+    func cancelled(id: UInt32) { stop(id, .cancelled) }
+
+    /// The task of a request has ended.
+    func ended(_ work: LinkWork, with reply: LinkReply?) {
+        guard let entry = entries.removeValue(forKey: work.id) else { return }
+        if work.request.isWatch { watchCount -= 1 }
+        entry.deadline?.cancel()
+        if !entry.isAnswered, let reply { answer(work.id, reply) }
+    }
+
+    /// Sends one event of a watch; the future is done when there is room for the next, and fails with the link.
+    func send(event: ByteBuffer, of work: LinkWork) -> EventLoopFuture<Void> {
+        guard let link, link.isOpen, let entry = entries[work.id], !entry.isAnswered else {
+            return eventLoop.makeFailedFuture(LinkRequestFailure.disconnected)
+        }
+        link.send(.watchEvent(id: work.id, event))
+        link.flush()
+        guard !link.isWritable else { return eventLoop.makeSucceededVoidFuture() }
+        let promise = eventLoop.makePromise(of: Void.self)
+        writableWaiters.append(promise)
+        return promise.futureResult
+    }
+
+    func writabilityChanged(_ isWritable: Bool) {
+        guard isWritable else { return }
+        let waiters = writableWaiters
+        writableWaiters = []
+        for waiter in waiters { waiter.succeed() }
+    }
+
+    func closed() {
+        link = nil
+        for id in entries.keys { stop(id, .cancelled) }
+        let waiters = writableWaiters
+        writableWaiters = []
+        for waiter in waiters { waiter.fail(LinkRequestFailure.disconnected) }
+        tasks.finish()
+    }
+
+    private func deadline(of request: LinkRequest, id: UInt32) -> Scheduled<Void> {
+        let longest: UInt32 = 60_000
+        let milliseconds = request.deadlineMilliseconds == 0 ? longest : min(request.deadlineMilliseconds, longest)
+        return eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(milliseconds))) {
+            self.stop(id, .deadlineExceeded)
+        }
+    }
+
+    private func stop(_ id: UInt32, _ status: LinkReply.Status) {
+        guard let entry = entries[id], !entry.isAnswered else { return }
+        entries[id]?.isAnswered = true
+        entry.deadline?.cancel()
+        entry.work.stop.yield(status)
+        if status != .cancelled { answer(id, LinkReply(status: status)) }
+    }
+
+    private func answer(_ id: UInt32, _ reply: LinkReply) {
+        guard let link else { return }
+        var reply = reply
+        if reply.body.readableBytes > LinkLimits.payloadBytesMax {
+            reply = LinkReply(status: .failed, reason: "the reply is longer than a frame")
+        }
+        link.send(.reply(id: id, reply))
+        link.flush()
+    }
+}
