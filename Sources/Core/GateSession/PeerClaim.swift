@@ -1,3 +1,4 @@
+package import GateCrypto
 package import GateModel
 package import GateWire
 
@@ -17,13 +18,8 @@ package enum SessionPeer: Hashable, Sendable {
     }
 }
 
-/// Which end of a session this is.
-package enum SessionRole: Hashable, Sendable {
-    /// The side that dialled and talked first.
-    case initiator
-    /// The side that accepted.
-    case responder
-}
+/// Which end of a session this is: the initiator dialled and talked first.
+package typealias SessionRole = NoiseRole
 
 /// What the driver is asked to admit or refuse: the certificate is already verified, nothing of ours is told yet.
 package struct PeerClaim: Hashable, Sendable {

@@ -96,6 +96,16 @@ package enum MessageCodec {
         output.writeImmutableBuffer(data)
     }
 
+    /// Appends what stands before `count` bytes of stream data (at most 65,535), which the caller appends.
+    package static func encodeStreamDataHead(alias: UInt32, count: Int, into output: inout ByteBuffer) {
+        output.writeMultipleIntegers(Kind.streamData.rawValue, alias, UInt16(count))
+    }
+
+    /// Appends what stands before `count` cells (1 to 31), which the caller appends.
+    package static func encodeCellsHead(count: Int, into output: inout ByteBuffer) {
+        output.write(.cells, UInt8(count))
+    }
+
     /// Appends the beginning of a message of `total` bytes, with `head.payload` as its first part.
     package static func encodeMessageStart(
         part: UInt32, head: ExtenderMessage, total: Int, into output: inout ByteBuffer

@@ -22,6 +22,8 @@ package enum WireLimits {
     package static let streamsMax = 1024
     /// A handshake flight, header and padding included.
     package static let flightBytesMax = 16_384
+    /// A handshake flight's body before it is sealed: what seed, sealed header and tags leave of a flight.
+    package static let flightBodyBytesMax = flightBytesMax - 32 - (FlightHeader.byteCount + tagBytes) - tagBytes
     /// Messages of one peer being put together at once.
     package static let partialMessagesMax = 16
     /// Bytes of one peer's messages being put together at once.

@@ -15,6 +15,7 @@ package enum Label: String, CaseIterable, Sendable {
     case sharedSecretPassphrase = "QuantumGate shared secret passphrase v1"
 
     // Sessions
+    case session = "QuantumGate session v1"
     case root = "QuantumGate root v1"
     case recordKey = "QuantumGate record key v1"
     case lengthKey = "QuantumGate length key v1"

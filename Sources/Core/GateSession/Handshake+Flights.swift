@@ -1,0 +1,116 @@
+import GateCrypto
+import GateModel
+import GateWire
+import NIOCore
+
+extension Handshake {
+    /// What a flight's header decides before its body is read; `nil` to go on.
+    mutating func judge(_ header: FlightHeader, wall: UnixTime, admit: Admission) -> Step? {
+        guard phase == .awaitingFirst else {
+            guard let first = choices, header.pattern == first.pattern, header.context == first.context,
+                header.suite == first.suite
+            else { return fail() }
+            return nil
+        }
+        let age = wall.minutes - Int64(header.minute)
+        guard abs(age) <= SeedWindow.minutesTolerated,
+            environment.remember(FlightSeed(reader.seed), Int64(header.minute), wall.minutes)
+        else { return discard() }
+        guard contexts.contains(header.context), let suite = NoiseSuite(numbers: header.suite),
+            environment.suites.contains(suite)
+        else { return fail(.noCommonSuite) }
+        if header.pattern == .anonymous,
+            !admit(PeerClaim(peer: .anonymous, context: header.context, role: role))
+        {
+            return fail(.notAdmitted)
+        }
+        return nil
+    }
+
+    /// A whole flight has arrived in its turn.
+    mutating func received(
+        _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, admit: Admission, into output: inout ByteBuffer
+    ) -> Step {
+        do throws(NoiseFailure) {
+            switch phase {
+            case .awaitingFirst: return try receivedFirst(header, message, wall: wall, into: &output)
+            case .awaitingSecond: return try receivedSecond(header, message, wall: wall, admit: admit, into: &output)
+            case .awaitingThird: return try receivedThird(header, message, wall: wall, admit: admit)
+            case .idle, .complete, .failed: return fail()
+            }
+        } catch { return fail(error) }
+    }
+
+    private mutating func receivedFirst(
+        _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, into output: inout ByteBuffer
+    ) throws(NoiseFailure) -> Step {
+        guard let suite = NoiseSuite(numbers: header.suite) else { return fail(.noCommonSuite) }
+        choices = header
+        noise = try makeNoise(suite, header)
+        _ = try noise?.readMessage(message)
+        _ = try writeFlight(2, answer(wall), payload: answer(wall).choices + certificate, into: &output)
+        switch header.pattern {
+        case .mutual:
+            phase = .awaitingThird
+            return .needsMore
+        case .anonymous:
+            peer = .anonymous
+            phase = .complete
+            return .complete
+        }
+    }
+
+    private mutating func receivedSecond(
+        _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, admit: Admission, into output: inout ByteBuffer
+    ) throws(NoiseFailure) -> Step {
+        let payload = try noise?.readMessage(message)
+        if let refusal = judge(payload, of: header, expecting: dialled, wall: wall, admit: admit) { return refusal }
+        if header.pattern == .mutual {
+            _ = try writeFlight(3, answer(wall), payload: answer(wall).choices + certificate, into: &output)
+        }
+        phase = .complete
+        return .complete
+    }
+
+    private mutating func receivedThird(
+        _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, admit: Admission
+    ) throws(NoiseFailure) -> Step {
+        let payload = try noise?.readMessage(message)
+        if let refusal = judge(payload, of: header, expecting: nil, wall: wall, admit: admit) { return refusal }
+        phase = .complete
+        return .complete
+    }
+
+    /// Checks the choices and the certificate in a payload, then asks for admission; `nil` to go on.
+    private mutating func judge(
+        _ payload: ByteBuffer?, of header: FlightHeader, expecting: NodeUUID?, wall: UnixTime, admit: Admission
+    ) -> Step? {
+        guard var payload, let choices = payload.readBytes(length: FlightHeader.choicesByteCount),
+            choices == header.choices, let staticKey = noise?.remoteStaticKey
+        else { return fail() }
+        guard let certificate = WorkerCertificate(from: &payload),
+            let node = try? certificate.verify(
+                expecting: expecting, staticKey: staticKey, own: environment.node, at: wall,
+                known: &environment.knownSignatures)
+        else { return fail(.certificateRefused) }
+        let peer = SessionPeer.node(node, worker: certificate.worker, notAfter: certificate.notAfter)
+        guard admit(PeerClaim(peer: peer, context: header.context, role: role)) else { return fail(.notAdmitted) }
+        self.peer = peer
+        return nil
+    }
+
+    /// The header of this side's next flight: as the first flight chose, with this side's offers and minute.
+    private func answer(_ wall: UnixTime) -> FlightHeader {
+        guard var header = choices else { preconditionFailure("a flight is answered once the first was read") }
+        header.offers = environment.suites.offers
+        header.minute = UInt32(clamping: wall.minutes)
+        return header
+    }
+
+    private var certificate: [UInt8] {
+        switch presence {
+        case .mutual(let credentials): credentials.certificate
+        case .anonymous: []
+        }
+    }
+}

@@ -1,0 +1,213 @@
+import GateModel
+import GateWire
+import NIOCore
+
+/// What waits to be sent, most urgent first: control, interactive, bulk. Flows of one class (streams, extenders'
+/// messages, cells) take turns.
+struct Outbox {
+    /// What a flow may put into a record at once while others of its class wait.
+    static let turnBytes = 8192
+    /// Records with less room than this take no more data.
+    static let leastRoom = 64
+
+    private enum Flow: Equatable {
+        case stream(UInt32)
+        case messages(MessageFlowKey)
+        case cells
+    }
+
+    private var control = Fifo<SessionMessage>()
+    private var controlBytes = 0
+    private var interactive = Fifo<Flow>()
+    private var bulk = Fifo<Flow>()
+    private var messages: [MessageFlowKey: MessageFlow] = [:]
+    private var messageBytes = 0
+    private var load = PartialLoad()
+    private var nextPart: UInt32 = 0
+    private var cells = Fifo<ByteBuffer>()
+    private var cellBytes = 0
+    private var streamBytes = 0
+
+    /// Bytes that wait, sendable or not, without the few that frame them.
+    var queuedBytes: Int { controlBytes + messageBytes + cellBytes + streamBytes }
+
+    /// Whether a record can be made now.
+    var isSendable: Bool { !control.isEmpty || !interactive.isEmpty || !bulk.isEmpty }
+
+    mutating func append(control message: SessionMessage) {
+        control.append(message)
+        controlBytes += MessageCodec.encodedBytes(message)
+    }
+
+    mutating func append(message: ExtenderMessage) {
+        precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has 1 MiB at most")
+        let key = MessageFlowKey(extender: message.extender, priority: message.priority)
+        messageBytes += message.payload.readableBytes
+        let wasInRing = messages[key]?.isInRing ?? false
+        messages[key, default: MessageFlow()].waiting.append(message)
+        messages[key]?.isInRing = true
+        if !wasInRing { ring(.messages(key), key.priority) }
+    }
+
+    mutating func append(cells new: ByteBuffer) {
+        precondition(new.readableBytes % WireLimits.cellBytes == 0, "cells come whole")
+        guard new.readableBytes > 0 else { return }
+        if cells.isEmpty { ring(.cells, .bulk) }
+        cells.append(new)
+        cellBytes += new.readableBytes
+    }
+
+    mutating func append(data: ByteBuffer, of alias: UInt32, _ stream: inout StreamState) {
+        stream.waiting.append(data)
+        stream.waitingBytes += data.readableBytes
+        streamBytes += data.readableBytes
+        wake(alias, &stream)
+    }
+
+    /// To be called whenever a stream may have become sendable.
+    mutating func wake(_ alias: UInt32, _ stream: inout StreamState) {
+        guard !stream.isInRing, stream.isSendable else { return }
+        stream.isInRing = true
+        ring(.stream(alias), stream.priority)
+    }
+
+    /// To be called when a stream is dropped with bytes still waiting.
+    mutating func forget(_ stream: StreamState) { streamBytes -= stream.waitingBytes }
+
+    /// Drops everything: only what is appended after it will be sent.
+    mutating func removeAll() { self = Outbox() }
+
+    private mutating func ring(_ flow: Flow, _ priority: Priority) {
+        if priority == .interactive { interactive.append(flow) } else { bulk.append(flow) }
+    }
+
+    // MARK: Making a record
+
+    /// Appends messages while they fit before `end`; `streams` are the session's.
+    mutating func fill(_ output: inout ByteBuffer, end: Int, streams: inout StreamTable) {
+        while let message = control.first {
+            let count = MessageCodec.encodedBytes(message)
+            guard output.writerIndex + count <= end else { return }
+            MessageCodec.encode(message, into: &output)
+            controlBytes -= count
+            _ = control.popFirst()
+        }
+        fill(&output, end: end, streams: &streams, from: \.interactive)
+        fill(&output, end: end, streams: &streams, from: \.bulk)
+    }
+
+    private mutating func fill(
+        _ output: inout ByteBuffer, end: Int, streams: inout StreamTable,
+        from ring: WritableKeyPath<Outbox, Fifo<Flow>>
+    ) {
+        // A flow that can't use the room (whole cells, parts beyond the bound) is passed over; once all were, it ends.
+        var passedOver = 0
+        while end - output.writerIndex >= Outbox.leastRoom, passedOver < self[keyPath: ring].count,
+            let flow = self[keyPath: ring].popFirst()
+        {
+            let start = output.writerIndex
+            let room = end - start
+            let turn = self[keyPath: ring].isEmpty ? room : min(room, Outbox.turnBytes)
+            let isStillSendable =
+                switch flow {
+                case .stream(let alias): sendStream(alias, &output, turn, &streams)
+                case .messages(let key): sendMessages(key, &output, turn)
+                case .cells: sendCells(&output, room)
+                }
+            if isStillSendable { self[keyPath: ring].append(flow) }
+            passedOver = output.writerIndex == start && isStillSendable ? passedOver + 1 : 0
+        }
+    }
+
+    private mutating func sendStream(
+        _ alias: UInt32, _ output: inout ByteBuffer, _ turn: Int, _ streams: inout StreamTable
+    ) -> Bool {
+        guard let index = streams.index(of: alias) else { return false }
+        let count = min(streams[index].sendableBytes, turn - MessageCodec.streamDataOverhead)
+        if count > 0 {
+            MessageCodec.encodeStreamDataHead(alias: alias, count: count, into: &output)
+            streams[index].take(count, into: &output)
+            streamBytes -= count
+        }
+        if streams[index].waitingBytes == 0, streams[index].finish == .waiting,
+            turn - (count > 0 ? count + MessageCodec.streamDataOverhead : 0) >= 5
+        {
+            MessageCodec.encode(.streamFinish(alias: alias), into: &output)
+            streams[index].finish = .sent
+        }
+        let isStillSendable = streams[index].isSendable
+        streams[index].isInRing = isStillSendable
+        if streams[index].isOver { _ = streams.remove(alias) }
+        return isStillSendable
+    }
+
+    private mutating func sendCells(_ output: inout ByteBuffer, _ room: Int) -> Bool {
+        let waiting = cellBytes / WireLimits.cellBytes
+        let fitting = (room - MessageCodec.cellsOverhead) / WireLimits.cellBytes
+        let count = min(waiting, fitting, WireLimits.cellsMax)
+        guard count > 0 else { return waiting > 0 }
+        MessageCodec.encodeCellsHead(count: count, into: &output)
+        var missing = count * WireLimits.cellBytes
+        cellBytes -= missing
+        while missing > 0, var chunk = cells.first {
+            guard var head = chunk.readSlice(length: min(missing, chunk.readableBytes)) else { break }
+            missing -= head.readableBytes
+            output.writeBuffer(&head)
+            if chunk.readableBytes == 0 { _ = cells.popFirst() } else { cells.updateFirst(chunk) }
+        }
+        return !cells.isEmpty
+    }
+
+    private mutating func sendMessages(_ key: MessageFlowKey, _ output: inout ByteBuffer, _ turn: Int) -> Bool {
+        guard var flow = messages.removeValue(forKey: key) else { return false }
+        let end = output.writerIndex + turn
+        while var message = flow.waiting.first, end - output.writerIndex >= Outbox.leastRoom {
+            let room = end - output.writerIndex
+            if let part = flow.begunPart {
+                sendPart(part, &message, room, &output)
+            } else if !begin(&message, &flow, room, &output) {
+                break
+            }
+            if message.payload.readableBytes == 0 {
+                if flow.begunPart != nil { load.end(message.payload.writerIndex) }
+                flow.begunPart = nil
+                _ = flow.waiting.popFirst()
+            } else {
+                flow.waiting.updateFirst(message)
+            }
+        }
+        guard !flow.waiting.isEmpty else { return false }
+        messages[key] = flow
+        return true
+    }
+
+    /// `false` where the other side could not hold one more message in parts, or its beginning does not fit.
+    private mutating func begin(
+        _ message: inout ExtenderMessage, _ flow: inout MessageFlow, _ room: Int, _ output: inout ByteBuffer
+    ) -> Bool {
+        let total = message.payload.readableBytes
+        let count = min(total, room - MessageCodec.messageStartOverhead)
+        if count < total {
+            guard load.hasRoom(for: total) else { return false }
+            load.begin(total)
+            flow.begunPart = nextPart
+            // From here on the payload's writer index is the message's length, for `load.end`.
+            message.payload = message.payload.slice()
+        }
+        var head = message
+        head.payload = message.payload.readSlice(length: count) ?? ByteBuffer()
+        MessageCodec.encodeMessageStart(part: nextPart, head: head, total: total, into: &output)
+        messageBytes -= count
+        nextPart &+= 1
+        return true
+    }
+
+    private mutating func sendPart(
+        _ part: UInt32, _ message: inout ExtenderMessage, _ room: Int, _ output: inout ByteBuffer
+    ) {
+        let count = min(message.payload.readableBytes, room - MessageCodec.messagePartOverhead)
+        guard let bytes = message.payload.readSlice(length: count) else { return }
+        MessageCodec.encodeMessagePart(part: part, bytes, into: &output)
+        messageBytes -= count
+    }
+}

@@ -1,0 +1,190 @@
+package import GateCrypto
+package import GateModel
+package import GateWire
+package import NIOCore
+
+/// One connection of the peer protocol from its first byte to its last: the handshake, then the session. What drivers
+/// hold; bytes, messages and time in, bytes and events out.
+///
+///     handshaking ──holds──▶ established ──close, idle, fault──▶ closed
+///          ├──fails─────────────────────────────────────────────▲
+///          └──not intelligible──▶ discarding ──time or amount is up▲       (also from established: bad record)
+///
+/// How a driver uses it, all on one event loop:
+///
+/// 1. `start` once connected; write `output`.
+/// 2. For all bytes read: `received`; write `output`; act on the events.
+/// 3. `enqueue` any number of messages; then, once per batch and whenever the connection becomes writable, `seal` with
+///    the bytes that may be in flight as budget; write and flush. `queuedBytes` says what waits.
+/// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2.
+/// 5. On `.closed`, the last event: `seal` once more, flush, close the connection.
+package struct PeerConnection: ~Copyable {
+    private struct Discarding {
+        var bytesLeft: Int
+        let until: MonotonicInstant
+        let failure: SessionFailure
+    }
+
+    private let environment: SessionEnvironment
+    private var handshake: Handshake?
+    private var handshakeDeadline: MonotonicInstant?
+    private var session: Session?
+    private var discarding: Discarding?
+    /// Whether `.closed` was reported.
+    package private(set) var isClosed = false
+
+    /// The side that dialled `node`. For circuits `context` is `.endToEnd`; `suite` replaces the environment's favourite.
+    package init(
+        dialling node: NodeUUID, context: HandshakeContext = .peer, presence: Presence,
+        environment: SessionEnvironment, suite: NoiseSuite? = nil
+    ) {
+        self.environment = environment
+        self.handshake = Handshake(
+            dialling: node, context: context, presence: presence, environment: environment, suite: suite)
+    }
+
+    /// The side that accepted, for handshakes of the given contexts only.
+    package init(accepting contexts: [HandshakeContext] = [.peer], environment: SessionEnvironment) {
+        self.environment = environment
+        self.handshake = Handshake(accepting: contexts, environment: environment)
+    }
+
+    /// The session, once it stands.
+    package var established: Established? {
+        switch session {
+        case .some(let session): session.established
+        case .none: nil
+        }
+    }
+
+    /// Starts the clock of the handshake; appends the dialler's first flight.
+    package mutating func start(
+        at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer, events: inout [PeerEvent]
+    ) {
+        handshakeDeadline = now + environment.settings.handshakeTime
+        if let step = handshake?.start(wall: wall, into: &output) { follow(step, at: now, into: &events) }
+    }
+
+    /// Takes all bytes off the input. `admit` is asked once, during the handshake, when the other side is proven (or
+    /// says that it is anonymous) and before it is told anything. `output` gets the handshake's answer; a session's
+    /// messages wait for `seal`.
+    package mutating func received(
+        _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, admit: Handshake.Admission,
+        into output: inout ByteBuffer, events: inout [PeerEvent]
+    ) {
+        if let step = handshake?.received(&input, wall: wall, admit: admit, into: &output) {
+            follow(step, at: now, into: &events)
+        }
+        if let failure = session?.received(&input, at: now, into: &events) {
+            if failure == .recordRefused { discard(failure, at: now) } else { close(failure, into: &events) }
+        }
+        if discarding != nil {
+            discarding?.bytesLeft -= input.readableBytes
+            if discarding.map({ $0.bytesLeft <= 0 }) ?? false { endDiscarding(into: &events) }
+        }
+        input.moveReaderIndex(to: input.writerIndex)
+    }
+
+    // MARK: Sending
+
+    /// A number for a stream that this side opens; `nil` before the session stands or while too many are open.
+    package mutating func makeAlias() -> UInt32? { session?.makeAlias() }
+
+    /// Queues a message; dropped before the session stands and after it ended.
+    package mutating func enqueue(_ message: SessionMessage) { session?.enqueue(message) }
+
+    /// Bytes that wait, those without credit included.
+    package var queuedBytes: Int {
+        switch session {
+        case .some(let session): session.queuedBytes
+        case .none: 0
+        }
+    }
+
+    /// Whether `seal` would append something now.
+    package var isSendable: Bool {
+        switch session {
+        case .some(let session): session.isSendable
+        case .none: false
+        }
+    }
+
+    /// Appends whole records (64 KiB each at most) while something waits and fewer than `budget` bytes were appended.
+    package mutating func seal(into output: inout ByteBuffer, budget: Int) {
+        session?.seal(into: &output, budget: budget)
+    }
+
+    /// Ends the connection on purpose: what waits is dropped, `seal` then gives the last record, with the reason.
+    package mutating func close(_ reason: SessionCloseReason, events: inout [PeerEvent]) {
+        session?.close(reason)
+        close(.closed(reason), into: &events)
+    }
+
+    // MARK: Time
+
+    /// When to call ``deadlinePassed(at:events:)``; ask again after each call. It moves later with every record, so a
+    /// timer that fires early does no harm. `nil` once closed and before `start`.
+    package var nextDeadline: MonotonicInstant? {
+        if isClosed { return nil }
+        if let discarding { return discarding.until }
+        switch session {
+        case .some(let session): return session.nextDeadline
+        case .none: return handshakeDeadline
+        }
+    }
+
+    /// Pings, ends what is idle, late or has been discarded for long enough; does nothing early.
+    package mutating func deadlinePassed(at now: MonotonicInstant, events: inout [PeerEvent]) {
+        guard !isClosed, let deadline = nextDeadline, now >= deadline else { return }
+        if discarding != nil {
+            endDiscarding(into: &events)
+        } else if session == nil {
+            handshake = nil
+            close(.handshakeTimedOut, into: &events)
+        } else if let failure = session?.deadlinePassed(at: now) {
+            close(failure, into: &events)
+        }
+    }
+
+    // MARK: Following the handshake
+
+    private mutating func follow(_ step: Handshake.Step, at now: MonotonicInstant, into events: inout [PeerEvent]) {
+        switch step {
+        case .needsMore: break
+        case .complete: establish(at: now, into: &events)
+        case .discard:
+            handshake = nil
+            discard(.unintelligible, at: now)
+        case .failed(let failure):
+            handshake = nil
+            close(failure, into: &events)
+        }
+    }
+
+    private mutating func establish(at now: MonotonicInstant, into events: inout [PeerEvent]) {
+        guard let finished = handshake.take() else { return }
+        do throws(SecretMemoryFailure) {
+            let session = try Session(finished.finish(), environment: environment, at: now)
+            events.append(.established(session.established))
+            self.session = consume session
+        } catch { close(.closed(.overloaded), into: &events) }
+    }
+
+    private mutating func discard(_ failure: SessionFailure, at now: MonotonicInstant) {
+        let settings = environment.settings
+        discarding = Discarding(
+            bytesLeft: environment.random(in: settings.discardBytes),
+            until: now + .milliseconds(environment.random(in: settings.discardTime)), failure: failure)
+    }
+
+    private mutating func endDiscarding(into events: inout [PeerEvent]) {
+        guard let ended = discarding.take() else { return }
+        close(ended.failure, into: &events)
+    }
+
+    private mutating func close(_ failure: SessionFailure, into events: inout [PeerEvent]) {
+        guard !isClosed else { return }
+        isClosed = true
+        events.append(.closed(failure))
+    }
+}

@@ -1,0 +1,245 @@
+package import GateCrypto
+package import GateModel
+package import GateWire
+package import NIOCore
+
+/// A standing session: messages in, records out, and the reverse.
+///
+///     open ──close(_:)──▶ closing ──seal: the close message is out──▶ closed
+///       ├──peer's close, idle, violation, limit──────────────────────▲
+///       └──record refused────────────────────────────────────────────▲
+///
+/// What is enqueued waits by class; `seal` makes records of it. Streams wait for the other side's credit, the rest does
+/// not. Received stream bytes must stay within the limits that this side's `streamOpen` and `streamCredit` messages
+/// named: exceeding them closes. Keys belong to an epoch (0 so far) of the root; an update in-band replaces both.
+///
+/// Owns secrets; belongs to one event loop. Nothing is allocated for queues, streams or parts before there are any.
+package struct Session: ~Copyable {
+    /// Who is on the other side, what for, and the session's name.
+    package let established: Established
+    /// Why the session ended, once it has.
+    package private(set) var failure: SessionFailure?
+
+    private let environment: SessionEnvironment
+    private let settings: SessionSettings
+    /// root₀; the next epoch's root is derived from it.
+    private let root: Secret
+    private var epoch: UInt32 = 0
+    private var sealer: RecordSealer
+    private var opener: RecordOpener
+    private var outbox = Outbox()
+    private var streams: StreamTable
+    private var assembly = MessageAssembly()
+    private var lastHeard: MonotonicInstant
+    private var isPinging = false
+    private var pingNumber: UInt64 = 0
+
+    /// Begins a session with the keys of epoch 0.
+    package init(
+        _ secrets: consuming SessionSecrets, environment: SessionEnvironment, at now: MonotonicInstant
+    ) throws(SecretMemoryFailure) {
+        let role = secrets.established.role
+        let (suite, slab) = (secrets.suite, environment.slab)
+        // All that can fail comes first: a value with secrets is made whole or not at all.
+        let sending = try RecordKeys(
+            root: secrets.root, suite: suite, direction: .sending(by: role), epoch: 0, slab: slab)
+        let receiving = try RecordKeys(
+            root: secrets.root, suite: suite, direction: .receiving(by: role), epoch: 0, slab: slab)
+        let root = try secrets.root.copy()
+        self.established = secrets.established
+        self.environment = environment
+        self.settings = environment.settings
+        self.root = root
+        self.sealer = RecordSealer(sending)
+        self.opener = RecordOpener(receiving)
+        self.streams = StreamTable(role: role)
+        self.lastHeard = now
+    }
+
+    // MARK: Sending
+
+    /// Bytes that wait to be sent, those without credit included.
+    package var queuedBytes: Int { outbox.queuedBytes }
+
+    /// Whether `seal` would append a record now.
+    package var isSendable: Bool { outbox.isSendable }
+
+    /// A number for a stream that this side opens, or `nil` while it has as many open as are allowed.
+    package mutating func makeAlias() -> UInt32? { streams.makeAlias() }
+
+    /// Puts a message into its queue. Data and ends of streams that are gone are dropped; after `close` everything is.
+    /// The caller keeps to the other side's credit, so queues are bounded by what it was granted.
+    package mutating func enqueue(_ message: SessionMessage) {
+        guard failure == nil else { return }
+        switch message {
+        case .ping, .pong, .extenders, .receipt, .streamAcknowledged, .circuitCredit, .circuitDestroy:
+            outbox.append(control: message)
+        case .close(let reason): close(reason)
+        case .message(let message): outbox.append(message: message)
+        case .cells(let cells): outbox.append(cells: cells)
+        case .streamOpen(let alias, _, _, let priority, let credit):
+            streams.open(alias, priority: priority, credit: credit)
+            outbox.append(control: message)
+        case .streamData(let alias, let data):
+            guard data.readableBytes > 0 else { return }
+            guard let index = streams.index(of: alias), streams[index].finish == .open else { return }
+            outbox.append(data: data, of: alias, &streams[index])
+        case .streamCredit(let alias, let limit):
+            guard let index = streams.index(of: alias) else { return }
+            streams[index].receiveLimit = max(streams[index].receiveLimit, limit)
+            outbox.append(control: message)
+        case .streamFinish(let alias):
+            guard let index = streams.index(of: alias), streams[index].finish == .open else { return }
+            streams[index].finish = .waiting
+            outbox.wake(alias, &streams[index])
+        case .streamReset(let alias, _):
+            guard let stream = streams.remove(alias) else { return }
+            outbox.forget(stream)
+            outbox.append(control: message)
+        }
+    }
+
+    /// Ends the session: drops what waits and sends the reason as the last message.
+    package mutating func close(_ reason: SessionCloseReason) { end(.closed(reason), telling: reason) }
+
+    /// Appends whole records of at most 64 KiB each while something waits and fewer than `budget` bytes were appended.
+    /// Makes room in `output` itself; copies each byte once and seals in place.
+    package mutating func seal(into output: inout ByteBuffer, budget: Int) {
+        let end = output.writerIndex + budget
+        while output.writerIndex < end, outbox.isSendable { sealRecord(into: &output) }
+    }
+
+    private mutating func sealRecord(into output: inout ByteBuffer) {
+        let padding = environment.random(in: settings.recordPadding)
+        let room = RecordSealer.plaintextBytesMax - padding
+        let overhead = WireLimits.recordHeaderBytes + WireLimits.tagBytes + padding
+        output.reserveCapacity(minimumWritableBytes: min(outbox.queuedBytes + 512, room) + overhead)
+        let start = sealer.begin(&output)
+        outbox.fill(&output, end: output.writerIndex + room, streams: &streams)
+        output.writeRepeatingByte(0, count: padding)
+        sealer.finish(&output, start: start)
+    }
+
+    // MARK: Receiving
+
+    /// Takes all bytes off the input and appends what they say to `events`. Data are slices of a record's plaintext.
+    ///
+    /// Returns why the session ended, if it did: `.recordRefused` says that nothing more may be answered; any other
+    /// failure was or is told to the other side (`seal`).
+    package mutating func received(
+        _ input: inout ByteBuffer, at now: MonotonicInstant, into events: inout [PeerEvent]
+    ) -> SessionFailure? {
+        while failure == nil {
+            switch opener.next(&input) {
+            case .needsMore: return nil
+            case .refused:
+                end(.recordRefused, telling: nil)
+            case .record(var plaintext):
+                lastHeard = now
+                isPinging = false
+                read(&plaintext, into: &events)
+            }
+        }
+        input.moveReaderIndex(to: input.writerIndex)
+        return failure
+    }
+
+    private mutating func read(_ plaintext: inout ByteBuffer, into events: inout [PeerEvent]) {
+        do throws(WireFailure) {
+            while failure == nil, let message = try MessageCodec.decode(&plaintext) {
+                switch message {
+                case .whole(let message):
+                    if let wrong = received(message, into: &events) { violate(wrong) }
+                case .messageStart(let part, let head, let total):
+                    received(assembly.start(part: part, head: head, total: total), into: &events)
+                case .messagePart(let part, let bytes):
+                    received(assembly.add(part: part, bytes), into: &events)
+                }
+            }
+        } catch {
+            violate(.protocolViolation)
+        }
+    }
+
+    private mutating func received(_ step: MessageAssembly.Step, into events: inout [PeerEvent]) {
+        switch step {
+        case .complete(let message): events.append(.message(.message(message)))
+        case .incomplete: break
+        case .refused(let failure): violate(failure)
+        }
+    }
+
+    private mutating func received(_ message: SessionMessage, into events: inout [PeerEvent]) -> SessionFailure? {
+        switch message {
+        case .streamData(let alias, let data):
+            switch streams.received(data.readableBytes, of: alias) {
+            case .accepted: events.append(.message(message))
+            case .ignored: break
+            case .refused(let failure): return failure
+            }
+        case .ping(let number): outbox.append(control: .pong(number))
+        case .pong: break
+        case .close(let reason): end(.closedByPeer(reason), telling: nil)
+        case .message: return .protocolViolation
+        case .extenders, .receipt, .cells, .circuitCredit, .circuitDestroy: events.append(.message(message))
+        case .streamOpen(let alias, _, _, let priority, let credit):
+            if let failure = streams.receivedOpen(alias, priority: priority, credit: credit) { return failure }
+            events.append(.message(message))
+        case .streamCredit(let alias, let limit):
+            guard streams.wasOpened(alias) else { return .protocolViolation }
+            if let index = streams.index(of: alias) {
+                streams[index].sendLimit = max(streams[index].sendLimit, limit)
+                outbox.wake(alias, &streams[index])
+            }
+            events.append(.message(message))
+        case .streamAcknowledged(let alias, _):
+            guard streams.wasOpened(alias) else { return .protocolViolation }
+            events.append(.message(message))
+        case .streamFinish(let alias):
+            switch streams.receivedFinish(of: alias) {
+            case .accepted: events.append(.message(message))
+            case .ignored: break
+            case .refused(let failure): return failure
+            }
+        case .streamReset(let alias, _):
+            guard streams.wasOpened(alias) else { return .protocolViolation }
+            guard let stream = streams.remove(alias) else { return nil }
+            outbox.forget(stream)
+            events.append(.message(message))
+        }
+        return nil
+    }
+
+    // MARK: Time and ends
+
+    /// When ``deadlinePassed(at:)`` wants to be called next; moves with every record that arrives, so a driver's timer
+    /// may fire early and then asks again.
+    package var nextDeadline: MonotonicInstant? {
+        failure == nil ? lastHeard + (isPinging ? settings.idleTime : settings.pingInterval) : nil
+    }
+
+    /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer.
+    package mutating func deadlinePassed(at now: MonotonicInstant) -> SessionFailure? {
+        guard failure == nil else { return failure }
+        if now >= lastHeard + settings.idleTime {
+            end(.idle, telling: .idle)
+        } else if !isPinging, now >= lastHeard + settings.pingInterval {
+            isPinging = true
+            pingNumber += 1
+            outbox.append(control: .ping(pingNumber))
+        }
+        return failure
+    }
+
+    private mutating func violate(_ failure: SessionFailure) {
+        end(failure, telling: failure == .limitExceeded ? .limitExceeded : .protocolViolation)
+    }
+
+    private mutating func end(_ failure: SessionFailure, telling reason: SessionCloseReason?) {
+        guard self.failure == nil else { return }
+        self.failure = failure
+        outbox.removeAll()
+        streams.removeAll()
+        if let reason { outbox.append(control: .close(reason)) }
+    }
+}

@@ -1,0 +1,76 @@
+package import GateCrypto
+package import GateModel
+
+/// Who a worker is towards peers: its static key, the certificate for it, and the node that both speak for.
+///
+/// Immutable; a renewed certificate is a new value for the sessions that begin after it.
+package final class WorkerCredentials: Sendable {
+    /// The node that the certificate names.
+    package let node: NodeUUID
+    /// The worker's X25519 key pair.
+    package let staticKey: StaticKey
+    /// The certificate's bytes, as they travel.
+    package let certificate: [UInt8]
+
+    package init(node: NodeUUID, staticKey: StaticKey, certificate: [UInt8]) {
+        self.node = node
+        self.staticKey = staticKey
+        self.certificate = certificate
+    }
+}
+
+/// How an initiator appears to the other side.
+package enum Presence: Sendable {
+    /// With its node's name, proven.
+    case mutual(WorkerCredentials)
+    /// Without a name.
+    case anonymous
+}
+
+/// What the handshakes and sessions of one event loop share. Belongs to that loop, as its slab does.
+package final class SessionEnvironment {
+    /// This node. A peer that claims the same name is refused.
+    package let node: NodeUUID
+    /// What responders answer with; replaced when the certificate is renewed.
+    package var credentials: WorkerCredentials
+    /// The network's global shared secret, where it has one.
+    package var sharedSecret: SharedSecret?
+    /// Suites that are offered and accepted, the favourite first; never empty.
+    package var suites: [NoiseSuite]
+    /// Applies to connections that begin after a change.
+    package var settings: SessionSettings
+    /// Where keys live.
+    package let slab: SecretSlab
+    /// Seeds, padding lengths, and how long unintelligible connections are read.
+    package var random: FastRandom
+    /// Certificates that were found right, so that a peer that returns costs no verification.
+    package var knownSignatures = KnownSignatures()
+    /// What handshakes draw.
+    package let entropy: HandshakeEntropy
+    /// Remembers the seed of a flight of a minute; `false` where it was seen before. One ``SeedWindow`` serves all event
+    /// loops of a worker: the driver locks it.
+    package let remember: (_ seed: FlightSeed, _ minute: Int64, _ now: Int64) -> Bool
+
+    package init(
+        node: NodeUUID, credentials: WorkerCredentials, sharedSecret: SharedSecret? = nil,
+        suites: [NoiseSuite] = [.standard], settings: SessionSettings = SessionSettings(), slab: SecretSlab,
+        random: consuming FastRandom, entropy: HandshakeEntropy = .system,
+        remember: @escaping (_ seed: FlightSeed, _ minute: Int64, _ now: Int64) -> Bool
+    ) {
+        precondition(!suites.isEmpty, "a node has at least one suite")
+        self.node = node
+        self.credentials = credentials
+        self.sharedSecret = sharedSecret
+        self.suites = suites
+        self.settings = settings
+        self.slab = slab
+        self.random = random
+        self.entropy = entropy
+        self.remember = remember
+    }
+
+    /// A number of the range, each equally likely.
+    func random(in range: ClosedRange<Int>) -> Int {
+        range.lowerBound + Int(random.below(UInt64(range.upperBound - range.lowerBound) + 1))
+    }
+}

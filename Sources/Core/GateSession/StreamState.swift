@@ -1,0 +1,56 @@
+import GateModel
+import NIOCore
+
+/// One stream as the session sees it: what waits to be sent, and both sides' credit.
+struct StreamState {
+    let priority: Priority
+    /// Bytes that wait, in order.
+    var waiting = Fifo<ByteBuffer>()
+    var waitingBytes = 0
+    /// Bytes sent so far, and up to where the other side allows.
+    var sentOffset: UInt64 = 0
+    var sendLimit: UInt64
+    /// Bytes received so far, and up to where this side allowed.
+    var receivedOffset: UInt64 = 0
+    var receiveLimit: UInt64
+    var finish = Finish.open
+    var isFinishReceived = false
+    /// Whether the stream stands in its class's ring.
+    var isInRing = false
+
+    enum Finish { case open, waiting, sent }
+
+    init(priority: Priority, sendLimit: UInt64, receiveLimit: UInt64) {
+        self.priority = priority
+        self.sendLimit = sendLimit
+        self.receiveLimit = receiveLimit
+    }
+
+    /// Bytes that may be sent now.
+    var sendableBytes: Int { min(waitingBytes, Int(clamping: sendLimit - sentOffset)) }
+
+    /// Whether something may be sent now: bytes within credit, or the end.
+    var isSendable: Bool { sendableBytes > 0 || (waitingBytes == 0 && finish == .waiting) }
+
+    /// Whether both directions ended.
+    var isOver: Bool { finish == .sent && isFinishReceived }
+
+    /// Appends the next `count` waiting bytes to `output`.
+    mutating func take(_ count: Int, into output: inout ByteBuffer) {
+        var missing = count
+        while missing > 0, var chunk = waiting.first {
+            if chunk.readableBytes <= missing {
+                missing -= chunk.readableBytes
+                output.writeImmutableBuffer(chunk)
+                _ = waiting.popFirst()
+            } else {
+                guard var head = chunk.readSlice(length: missing) else { break }
+                output.writeBuffer(&head)
+                waiting.updateFirst(chunk)
+                missing = 0
+            }
+        }
+        waitingBytes -= count
+        sentOffset += UInt64(count)
+    }
+}

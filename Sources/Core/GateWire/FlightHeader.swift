@@ -1,0 +1,90 @@
+package import NIOCore
+
+/// What a handshake flight says before its body: fixed size, sealed, never seen on the wire.
+///
+/// | bytes | what |
+/// | --- | --- |
+/// | 1 | protocol version: 1 |
+/// | 1 | kind: 1 handshake |
+/// | 1 | pattern: 1 mutual, 2 anonymous |
+/// | 1 | context: 1 peer, 2 hop, 3 end to end |
+/// | 3 | the flight's suite: KEM, AEAD, hash |
+/// | 3 | offers: a bit for each KEM, AEAD, hash that the sender takes (1 << number) |
+/// | 4 | minutes since 1970, UTC |
+/// | 2 | bytes of the body's plaintext, padding included |
+/// | 2 | bytes of it that are the Noise message; the rest is padding |
+///
+/// Everything before the two lengths is the *choices*: part of the prologue (first flight) or of the payload (later
+/// ones), so that no change of them survives the handshake.
+package struct FlightHeader: Hashable, Sendable {
+    /// How a handshake goes.
+    package enum Pattern: UInt8, Sendable {
+        /// Both sides show certificates.
+        case mutual = 1
+        /// The responder alone does.
+        case anonymous = 2
+    }
+
+    /// The version of all this.
+    package static let version: UInt8 = 1
+    /// Bytes of an encoded header.
+    package static let byteCount = 18
+    /// Bytes of the choices, at its front.
+    package static let choicesByteCount = 14
+
+    package var pattern: Pattern
+    package var context: HandshakeContext
+    /// KEM, AEAD and hash by their numbers; what they mean is the handshake's to judge.
+    package var suite: [UInt8]
+    /// For KEM, AEAD and hash, the bits of those that the sender takes.
+    package var offers: [UInt8]
+    /// Minutes since 1970.
+    package var minute: UInt32
+    /// Bytes of the body's plaintext.
+    package var bodyBytes: Int
+    /// Bytes of it that are the Noise message.
+    package var messageBytes: Int
+
+    package init(
+        pattern: Pattern, context: HandshakeContext, suite: [UInt8], offers: [UInt8], minute: UInt32,
+        bodyBytes: Int = 0, messageBytes: Int = 0
+    ) {
+        precondition(suite.count == 3 && offers.count == 3, "a suite has KEM, AEAD and hash")
+        self.pattern = pattern
+        self.context = context
+        self.suite = suite
+        self.offers = offers
+        self.minute = minute
+        self.bodyBytes = bodyBytes
+        self.messageBytes = messageBytes
+    }
+
+    /// The header's bytes; both lengths fit two bytes.
+    package var encoded: ByteBuffer {
+        var bytes = ByteBuffer(bytes: choices)
+        bytes.writeMultipleIntegers(UInt16(bodyBytes), UInt16(messageBytes))
+        return bytes
+    }
+
+    /// The part that the handshake binds.
+    package var choices: [UInt8] {
+        [FlightHeader.version, 1, pattern.rawValue, context.rawValue] + suite + offers
+            + (0..<4).map { UInt8(truncatingIfNeeded: minute >> (24 - 8 * $0)) }
+    }
+
+    /// Reads a whole header; `nil` for another version, kind, pattern or context, or impossible lengths.
+    package init?(_ bytes: ByteBuffer) {
+        var rest = bytes
+        guard rest.readableBytes == FlightHeader.byteCount,
+            let (version, kind, pattern, context) = rest.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8).self),
+            version == FlightHeader.version, kind == 1, let pattern = Pattern(rawValue: pattern),
+            let context = HandshakeContext(rawValue: context), let suite = rest.readBytes(length: 3),
+            let offers = rest.readBytes(length: 3),
+            let (minute, body, message) = rest.readMultipleIntegers(as: (UInt32, UInt16, UInt16).self),
+            message <= body, Int(body) <= WireLimits.flightBodyBytesMax
+        else { return nil }
+        self.init(
+            pattern: pattern, context: context, suite: suite, offers: offers, minute: minute, bodyBytes: Int(body),
+            messageBytes: Int(message))
+    }
+}
