@@ -69,7 +69,7 @@ struct NoiseVector: Decodable {
         }
     }
 
-    private func begin(
+    func begin(
         _ pattern: NoisePattern, _ suite: NoiseSuite, _ role: NoiseRole, _ slab: SecretSlab
     ) throws -> NoiseHandshake {
         let isInitiator = role == .initiator
