@@ -26,6 +26,13 @@ public struct StreamResetCode: RawRepresentable, Hashable, Sendable {
     public static let peerGone = StreamResetCode(rawValue: 4)
     /// More bytes came than were granted, or frames out of order.
     public static let protocolBroken = StreamResetCode(rawValue: 5)
+    /// Too many streams there; try again later.
+    public static let overloaded = StreamResetCode(rawValue: 6)
+    /// The replica that held the other end is gone.
+    public static let replicaGone = StreamResetCode(rawValue: 7)
     /// The other side's handler failed.
-    public static let failed = StreamResetCode(rawValue: 6)
+    public static let failed = StreamResetCode(rawValue: 8)
+
+    /// Codes from here on are the extender's own.
+    public static let extenderCodeMin: UInt32 = 1024
 }

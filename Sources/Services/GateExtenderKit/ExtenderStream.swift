@@ -140,10 +140,14 @@ package struct ExtenderStream: Equatable {
     /// The grant with which an acceptor raises the opener's first credit to its own window; `nil` where it needs none.
     package mutating func accepted() -> Grant? { grant(ifAtLeast: 1) }
 
-    /// The handler here has consumed `count` bytes more. Answers a grant when a quarter of the window is due.
+    /// The handler here has consumed `count` bytes more. Answers a grant when a quarter of the window is due, and a last
+    /// acknowledgement when all that came before the finish is consumed.
     package mutating func consumed(_ count: Int) -> Grant? {
         precondition(count >= 0 && count <= unconsumedCount, "no more is consumed than came")
         consumedOffset += UInt64(count)
+        if isReceivingFinished, resetCode == nil, count > 0, consumedOffset == receivedOffset {
+            return Grant(acknowledged: consumedOffset, limit: grantedLimit)
+        }
         return grant(ifAtLeast: max(window / 4, 1))
     }
 

@@ -1,0 +1,152 @@
+import GateLink
+package import GateModel
+import NIOCore
+import Synchronization
+
+/// What all links of one replica share. Handlers' work is handed over through bounded queues.
+package final class ExtenderCore: Sendable {
+    package let extender: ExtenderID
+    package let name: String
+    package let limits: ExtenderLimits
+    /// Random; tells this replica's streams from every other's.
+    package let replica: UInt64
+
+    let streams: AsyncStream<PeerStream>
+    let inputs: AsyncStream<PeerMessage.Received>
+    let changes: AsyncStream<PeerChange>
+    private let streamsContinuation: AsyncStream<PeerStream>.Continuation
+    private let inputsContinuation: AsyncStream<PeerMessage.Received>.Continuation
+    private let changesContinuation: AsyncStream<PeerChange>.Continuation
+    private let streamCounter = Atomic<UInt64>(0)
+    private let messageCounter = Atomic<UInt64>(0)
+    let handlerCount = Atomic<Int>(0)
+    private let roster = Mutex(Roster())
+
+    package init(extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64) {
+        self.extender = extender
+        self.name = name
+        self.limits = limits
+        self.replica = replica
+        (streams, streamsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
+        (inputs, inputsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
+        (changes, changesContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
+    }
+
+    func nextStreamID() -> StreamID {
+        StreamID(replica: replica, counter: streamCounter.add(1, ordering: .relaxed).newValue)
+    }
+
+    func nextMessageID() -> UInt64 {
+        replica ^ (messageCounter.add(1, ordering: .relaxed).newValue &* 0x9e37_79b9_7f4a_7c15)
+    }
+
+    // MARK: from links
+
+    func attached(_ link: WorkerLink, node: NodeUUID) {
+        let handle = LinkHandle(link)
+        roster.withLock { $0.attach(handle, node) }
+    }
+
+    func detached(_ link: WorkerLink) {
+        let id = ObjectIdentifier(link)
+        roster.withLock { $0.detach(id) }
+    }
+
+    /// Whether the stream's handler will run.
+    func offer(_ stream: PeerStream) -> Bool {
+        guard handlerCount.load(ordering: .relaxed) < limits.handlersMax else { return false }
+        if case .enqueued = streamsContinuation.yield(stream) { return true }
+        return false
+    }
+
+    /// Whether the message's handler will run.
+    func offer(_ message: PeerMessage.Received) -> Bool {
+        if case .enqueued = inputsContinuation.yield(message) { return true }
+        return false
+    }
+
+    func report(
+        _ kind: PeerChange.Kind, _ peer: PeerIdentity, _ session: SessionID, _ link: WorkerLink, _ isRelayed: Bool,
+        _ hasExtender: Bool
+    ) {
+        let face = PeerSession(id: session, peer: peer, link: LinkHandle(link), core: self)
+        switch kind {
+        case .connected: roster.withLock { $0.connected(face, isRelayed) }
+        case .disconnected: roster.withLock { $0.disconnected(session) }
+        case .suspended, .resumed, .extendersChanged: break
+        }
+        changesContinuation.yield(
+            PeerChange(kind: kind, peer: peer, session: face, isRelayed: isRelayed, hasExtender: hasExtender))
+    }
+
+    // MARK: from users
+
+    /// The node that this replica serves, once a worker has attached it.
+    var node: NodeUUID? { roster.withLock { $0.node } }
+
+    var attachedLinks: [LinkHandle] { roster.withLock { $0.links } }
+
+    /// Direct sessions that there are.
+    var directSessions: [PeerSession] { roster.withLock { Array($0.direct.values) } }
+
+    /// The link that a connect goes to: the one that holds a direct session to the node, one on `loop`, or the next in
+    /// turn.
+    func link(to target: NodeUUID, route: PeerRoute, near loop: (any EventLoop)?) -> LinkHandle? {
+        roster.withLock { $0.choose(target, route, near: loop) }
+    }
+
+    func finish() {
+        streamsContinuation.finish()
+        inputsContinuation.finish()
+        changesContinuation.finish()
+    }
+}
+
+/// A link as other threads hold it.
+struct LinkHandle: Sendable {
+    let id: ObjectIdentifier
+    let worker: String
+    let eventLoop: any EventLoop
+    let link: NIOLoopBound<WorkerLink>
+
+    /// To be called on the link's event loop.
+    init(_ link: WorkerLink) {
+        id = ObjectIdentifier(link)
+        worker = link.worker
+        eventLoop = link.eventLoop
+        self.link = NIOLoopBound(link, eventLoop: link.eventLoop)
+    }
+}
+
+/// Which links are attached and which sessions they hold.
+private struct Roster {
+    private(set) var links: [LinkHandle] = []
+    private(set) var direct: [SessionID: PeerSession] = [:]
+    private(set) var node: NodeUUID?
+    private var turn = 0
+
+    mutating func attach(_ link: LinkHandle, _ node: NodeUUID) {
+        self.node = node
+        links.append(link)
+    }
+
+    mutating func detach(_ id: ObjectIdentifier) { links.removeAll { $0.id == id } }
+
+    mutating func connected(_ session: PeerSession, _ isRelayed: Bool) {
+        if !isRelayed, session.peer != .anonymous { direct[session.id] = session }
+    }
+
+    mutating func disconnected(_ session: SessionID) { direct[session] = nil }
+
+    mutating func choose(_ target: NodeUUID, _ route: PeerRoute, near loop: (any EventLoop)?) -> LinkHandle? {
+        guard !links.isEmpty else { return nil }
+        if route == .direct, let session = direct.values.first(where: { $0.peer == .node(target) }),
+            let link = links.first(where: { $0.id == session.link.id })
+        {
+            return link
+        }
+        if let loop, let link = links.first(where: { $0.eventLoop === loop }) { return link }
+        turn = (turn + 1) % links.count
+        return links[turn]
+    }
+}

@@ -1,0 +1,197 @@
+import GateLink
+package import GateLinkTransport
+public import GateModel
+package import Logging
+public import NIOCore
+public import ServiceLifecycle
+import Synchronization
+
+/// Keeps a replica of an extender attached to every kernel worker, and runs the extender's handlers.
+///
+/// While a worker cannot be reached it tries again with growing pauses; the others carry on. Cancel ``run()`` or shut its
+/// service group down to stop: links are closed, streams are reset.
+public final class ExtenderService: Service {
+    private let extender: any Extender
+    package let core: ExtenderCore
+    private let access: NodeAccess
+    private let group: any EventLoopGroup
+    private let logger: Logger
+
+    /// Makes a service over any way to the node.
+    ///
+    /// - Parameter group: where links live, one loop each in turn; loops of a posix event loop group.
+    package init(
+        extender: any Extender, limits: ExtenderLimits = ExtenderLimits(), access: NodeAccess,
+        group: any EventLoopGroup, logger: Logger
+    ) {
+        self.extender = extender
+        self.access = access
+        self.group = group
+        self.logger = logger
+        var random = SystemRandomNumberGenerator()
+        core = ExtenderCore(
+            extender: extender.id, name: extender.name, limits: limits, replica: random.next())
+    }
+
+    /// The node that this replica serves; `nil` until a worker has attached it.
+    public var node: NodeUUID? { core.node }
+
+    /// The names of the workers that are attached now.
+    public var attachedWorkers: [String] { core.attachedLinks.map(\.worker) }
+
+    /// Event loops of links, for channels that will be spliced with streams: a server that takes its children's loops from
+    /// here has no bytes cross threads. Falls back on `fallback` while no worker is attached.
+    public func linkEventLoops(fallback: any EventLoopGroup) -> any EventLoopGroup {
+        LinkEventLoops(core: core, fallback: fallback)
+    }
+
+    /// Opens a session to a node, or finds the one that serves.
+    ///
+    /// - Parameters:
+    ///   - anonymous: whether to show the peer no identity. Of use with a relayed route only.
+    ///   - isolation: sessions over relays are shared within one key only; at most 256 bytes, no secret.
+    ///   - near: the event loop of the channels that will be spliced, if one is to be preferred.
+    /// - Throws: ``ExtenderFailure``, which says what can still be done.
+    public func connect(
+        to node: NodeUUID, route: PeerRoute = .direct, anonymous: Bool = false, isolation: String = "",
+        deadline: Duration = .seconds(30), near loop: (any EventLoop)? = nil
+    ) async throws -> PeerSession {
+        guard let handle = core.link(to: node, route: route, near: loop) else {
+            throw ExtenderFailure(.noWorker)
+        }
+        let promise = handle.eventLoop.makePromise(of: SessionID.self)
+        handle.eventLoop.execute {
+            handle.link.value.connect(
+                to: node, route: route, anonymous: anonymous, isolation: isolation, deadline: deadline, promise)
+        }
+        let session = try await promise.futureResult.get()
+        return PeerSession(id: session, peer: .node(node), link: handle, core: core)
+    }
+
+    /// Serves until cancelled.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.keepLinks() }
+                group.addTask { await self.serveStreams() }
+                group.addTask { for await input in self.core.inputs { await self.serve(input) } }
+                group.addTask { for await change in self.core.changes { await self.extender.peerChanged(change) } }
+                await group.next()
+                group.cancelAll()
+                self.core.finish()
+            }
+        }
+    }
+
+    private func keepLinks() async {
+        switch access {
+        case .memory(let workers, let name):
+            await withDiscardingTaskGroup { group in
+                for worker in workers {
+                    group.addTask { await self.keeper(.memory(worker, as: name)).run() }
+                }
+            }
+        case .network(let directory, let credential): await keepLinks(of: directory, credential)
+        }
+    }
+
+    /// One task for each worker that the directory names, for as long as it does.
+    private func keepLinks(of directory: any WorkerDirectory, _ credential: LinkCredentialSource) async {
+        let (updates, continuation) = AsyncStream.makeStream(
+            of: Set<WorkerAddress>.self, bufferingPolicy: .bufferingNewest(1))
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow(directory) { continuation.yield($0) } }
+            var kept: [WorkerAddress: KeptLink] = [:]
+            for await workers in updates {
+                for (address, link) in kept where !workers.contains(address) {
+                    link.stop()
+                    kept[address] = nil
+                }
+                for address in workers where kept[address] == nil {
+                    let link = KeptLink()
+                    kept[address] = link
+                    let keeper = keeper(.network(address.endpoint, credential: credential))
+                    group.addTask { await link.run { await keeper.run() } }
+                }
+            }
+        }
+    }
+
+    private func keeper(_ target: LinkTarget) -> LinkKeeper {
+        LinkKeeper(
+            target: target, expects: .kernel,
+            attach: LinkAttach(extender: core.extender, name: core.name, replica: core.replica),
+            eventLoop: group.next(), program: core.name,
+            makeDelegate: { [core] _, eventLoop in WorkerLink(core: core, eventLoop: eventLoop) }, logger: logger)
+    }
+
+    private func follow(
+        _ directory: any WorkerDirectory, _ tell: @Sendable (Set<WorkerAddress>) -> Void
+    ) async {
+        while !Task.isCancelled {
+            do {
+                try await directory.follow(tell)
+                await waitForCancellation()
+            } catch {
+                logger.warning("the list of workers can't be read; trying again", metadata: ["reason": "\(error)"])
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private func serveStreams() async {
+        await withDiscardingTaskGroup { group in
+            for await stream in core.streams {
+                core.handlerCount.add(1, ordering: .relaxed)
+                group.addTask {
+                    do {
+                        try await self.extender.opened(stream)
+                    } catch {
+                        stream.reset(.failed)
+                    }
+                    self.core.handlerCount.subtract(1, ordering: .relaxed)
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func serve(_ input: PeerMessage.Received) async {
+        await extender.received(input.message)
+        input.consumed()
+    }
+}
+
+/// How a replica reaches its node.
+package enum NodeAccess: Sendable {
+    /// Over TCP and TLS, to the workers that a directory names.
+    case network(any WorkerDirectory, credential: LinkCredentialSource)
+    /// Within this process.
+    case memory([MemoryLinkServer], as: LinkName)
+}
+
+/// A task that can be stopped from outside of its group.
+private final class KeptLink: Sendable {
+    private let stopped: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+
+    init() { (stopped, continuation) = AsyncStream.makeStream() }
+
+    func stop() { continuation.finish() }
+
+    func run(_ work: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await work() }
+            group.addTask { [stopped] in for await _ in stopped {} }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
+/// Returns when the task is cancelled.
+private func waitForCancellation() async {
+    let (never, continuation) = AsyncStream.makeStream(of: Void.self)
+    for await _ in never {}
+    continuation.finish()
+}

@@ -1,0 +1,156 @@
+package import GateModel
+package import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Bytes that a splice carried.
+public struct SplicedBytes: Hashable, Sendable {
+    /// From the channel into the stream.
+    public var sent: UInt64 = 0
+    /// From the stream into the channel.
+    public var received: UInt64 = 0
+}
+
+/// Joins a channel and a stream on the channel's event loop: bytes, back-pressure and half-closes both ways.
+///
+/// Towards the stream it stops reading the channel while bytes wait for credit or the link. Towards the channel it gives
+/// credit back when the socket has taken the bytes. A finish shuts the channel's output down, the channel's end of input
+/// finishes the stream; a reset closes the channel so that its other end sees a broken connection, a broken channel
+/// resets the stream.
+package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    private var port: (any StreamPort)?
+    private var context: ChannelHandlerContext?
+    private var last: ByteBuffer?
+    private var batchCount = 0
+    private var isReadHeld = false
+    private var isInputOver = false
+    private var isOutputOver = false
+    private var bytes = SplicedBytes()
+    private let done: EventLoopPromise<SplicedBytes>
+
+    package init(port: any StreamPort, done: EventLoopPromise<SplicedBytes>) {
+        self.port = port
+        self.done = done
+    }
+
+    // MARK: from the channel
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if !context.channel.isActive { channelInactive(context: context) }
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        end(.cancelled)
+        self.context = nil
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        bytes.sent += UInt64(buffer.readableBytes)
+        port?.write(buffer)
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        port?.flush()
+        context.fireChannelReadComplete()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if port?.acceptsMore ?? true { context.read() } else { isReadHeld = true }
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        isInputOver = true
+        port?.finish()
+        port?.flush()
+        closeIfOver()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        end(.cancelled)
+        context.fireChannelInactive()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    // MARK: from the stream
+
+    package func received(_ buffer: ByteBuffer) {
+        guard let context else { return }
+        if let last { context.write(wrapOutboundOut(last), promise: nil) }
+        last = buffer
+        batchCount += buffer.readableBytes
+    }
+
+    package func batchCompleted() {
+        guard let context, let buffer = last else { return }
+        let count = batchCount
+        last = nil
+        batchCount = 0
+        let written = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: written)
+        written.futureResult.assumeIsolated().whenSuccess { [weak self] in self?.written(count) }
+    }
+
+    package func receivedFinish() {
+        guard let context else { return }
+        let closed = context.eventLoop.makePromise(of: Void.self)
+        context.close(mode: .output, promise: closed)
+        closed.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+            self?.isOutputOver = true
+            self?.closeIfOver()
+        }
+    }
+
+    package func receivedReset(_ code: StreamResetCode) {
+        port = nil
+        guard let context else { return done.succeed(bytes) }
+        if let socket = context.channel as? any SocketOptionProvider {
+            _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        context.close(promise: nil)
+    }
+
+    package func drained() {
+        guard isReadHeld else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    // MARK: inside
+
+    private func written(_ count: Int) {
+        bytes.received += UInt64(count)
+        port?.consumed(count)
+        port?.flush()
+    }
+
+    private func closeIfOver() {
+        if isInputOver, isOutputOver { context?.close(promise: nil) }
+    }
+
+    private func end(_ code: StreamResetCode) {
+        if !(isInputOver && isOutputOver) {
+            port?.reset(code)
+            port?.flush()
+        }
+        port = nil
+        done.succeed(bytes)
+    }
+}
