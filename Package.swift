@@ -154,8 +154,11 @@ let modules = [
 
     Module(
         name: "GateTestKit", layer: .testKit,
-        uses: ["GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateStore", "GateLink"],
-        libraries: [nioCore], hasTests: false),
+        uses: [
+            "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateStore", "GateLink",
+            "GateLinkTransport", "GateExtenderKit",
+        ],
+        libraries: [nioCore, logging], hasTests: false),
 ]
 
 for (index, module) in modules.enumerated() {

@@ -90,6 +90,7 @@ import Testing
 
     @Test func `any order of inputs keeps what is held within the window`() {
         var random = SeededGenerator(seed: 7)
+        var heldMax = 0
         for _ in 0..<200 {
             var stream = ExtenderStream(acceptingCredit: 1_000, window: 70_000)
             _ = stream.accepted()
@@ -102,9 +103,10 @@ import Testing
                 case 6: _ = stream.received(acknowledged: UInt64.random(in: 0...100, using: &random))
                 default: _ = stream.consumed(stream.unconsumedCount)
                 }
-                #expect(stream.unconsumedCount <= 70_000)
+                heldMax = max(heldMax, stream.unconsumedCount)
             }
         }
+        #expect(heldMax <= 70_000)
     }
 }
 

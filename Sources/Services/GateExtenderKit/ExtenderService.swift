@@ -1,4 +1,4 @@
-import GateLink
+package import GateLink
 package import GateLinkTransport
 public import GateModel
 package import Logging

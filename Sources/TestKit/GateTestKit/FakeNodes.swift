@@ -1,0 +1,183 @@
+package import GateExtenderKit
+package import GateLink
+import GateLinkTransport
+package import GateModel
+package import NIOCore
+
+/// Kernels of several nodes as one object, for tests of extenders: what one node's extender sends over its in-memory link
+/// comes out of the other's, without sessions or sockets. All links must live on the one event loop that is given.
+///
+/// Credit is not policed: whoever exceeds it must be caught by the kit under test.
+package final class FakeNodes: Sendable {
+    private let kernel: NIOLoopBoundBox<FakeKernels>
+    private let eventLoop: any EventLoop
+
+    package init(eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        kernel = .makeBoxSendingValue(FakeKernels(), eventLoop: eventLoop)
+    }
+
+    /// How `extender` attaches at `node`.
+    package func access(to node: NodeUUID, for extender: ExtenderID) -> NodeAccess {
+        guard let kernelName = LinkName(node: node, role: .kernel, name: "kernel-1"),
+            let name = LinkName(node: node, role: .extender(extender), name: "extender-1")
+        else { preconditionFailure("the names are short") }
+        let service = LinkService(
+            accepts: [.extender], worker: "kernel-1",
+            admit: { _ in .granted(.attaching(as: extender)) },
+            makeDelegate: { [kernel] _, _ in FakeKernelLink(node: node, kernels: kernel.value) })
+        return .memory([MemoryLinkServer(name: kernelName, service: service)], as: name)
+    }
+
+    /// Ends every session, as when peers vanish.
+    package func endSessions() async throws { try await eventLoop.submit { self.kernel.value.endSessions() }.get() }
+
+    /// Closes every link, as when workers die; keepers dial again.
+    package func closeLinks() async throws { try await eventLoop.submit { self.kernel.value.closeLinks() }.get() }
+
+    /// From now on data of streams is held back until ``release()``.
+    package func hold() async throws { try await eventLoop.submit { self.kernel.value.isHolding = true }.get() }
+
+    /// Delivers what was held.
+    package func release() async throws { try await eventLoop.submit { self.kernel.value.release() }.get() }
+
+    /// The connects that were asked for, in order.
+    package var connects: [ConnectRequest] {
+        get async throws { try await eventLoop.submit { self.kernel.value.connects }.get() }
+    }
+}
+
+private final class FakeKernelLink: LinkDelegate {
+    let node: NodeUUID
+    let kernels: FakeKernels
+    var link: Link?
+    var nextAlias: UInt32 = 2
+
+    init(node: NodeUUID, kernels: FakeKernels) {
+        self.node = node
+        self.kernels = kernels
+    }
+
+    func linkOpened(_ link: Link) {
+        self.link = link
+        kernels.links[node] = self
+    }
+
+    func received(_ frame: LinkFrame, on link: Link) { kernels.received(frame, from: self) }
+    func batchCompleted(on link: Link) { kernels.flush() }
+    func writabilityChanged(on link: Link) {}
+
+    func linkClosed(_ link: Link, failure: LinkFailure?) {
+        self.link = nil
+        if kernels.links[node] === self { kernels.links[node] = nil }
+        kernels.endSessions()
+    }
+}
+
+private final class FakeKernels {
+    struct End: Hashable {
+        let node: NodeUUID
+        let alias: UInt32
+    }
+
+    var links: [NodeUUID: FakeKernelLink] = [:]
+    var sessions: [SessionID: [NodeUUID]] = [:]
+    var peers: [SessionID: [NodeUUID: PeerName]] = [:]
+    var streams: [End: End] = [:]
+    var connects: [ConnectRequest] = []
+    var isHolding = false
+    var held: [(LinkFrame, NodeUUID)] = []
+    private var counter: UInt64 = 0
+
+    func received(_ frame: LinkFrame, from link: FakeKernelLink) {
+        switch frame {
+        case .connect(let request): connect(request, from: link)
+        case .streamOpen(let alias, let open): self.open(alias, open, from: link)
+        case .streamData(let alias, let bytes): pass(alias, link) { .streamData(alias: $0, bytes) }
+        case .streamCredit(let alias, let limit): pass(alias, link) { .streamCredit(alias: $0, limit: limit) }
+        case .streamAcknowledged(let alias, let offset):
+            pass(alias, link) { .streamAcknowledged(alias: $0, offset: offset) }
+        case .streamFinish(let alias): pass(alias, link) { .streamFinish(alias: $0) }
+        case .streamReset(let alias, let code): pass(alias, link) { .streamReset(alias: $0, code: code) }
+        case .message(let message): send(frame, to: other(of: message.session, than: link.node))
+        case .peerCredit(let credit): send(frame, to: other(of: credit.session, than: link.node))
+        default: break
+        }
+    }
+
+    func flush() {
+        for link in links.values { link.link?.flush() }
+    }
+
+    func release() {
+        isHolding = false
+        for (frame, node) in held { send(frame, to: node) }
+        held = []
+        flush()
+    }
+
+    func endSessions() {
+        for (session, nodes) in sessions {
+            for node in nodes {
+                let peer = peers[session]?[node] ?? .anonymous
+                let event = LinkPeerEvent(change: .disconnected, session: session, peer: peer, isRelayed: false)
+                send(.peerEvent(event), to: node)
+            }
+        }
+        sessions = [:]
+        streams = [:]
+        flush()
+    }
+
+    func closeLinks() {
+        for link in links.values { link.link?.close(LinkGoAway(code: .stopping, reason: "test")) }
+    }
+
+    private func connect(_ request: ConnectRequest, from link: FakeKernelLink) {
+        connects.append(request)
+        guard let target = links[request.target] else {
+            return send(
+                .connectFailed(ConnectFailure(id: request.id, code: .unreachable, reason: "no such node")),
+                to: link.node)
+        }
+        counter += 1
+        let session = SessionID(UUIDBytes(high: 0, low: counter))
+        sessions[session] = [link.node, target.node]
+        let claim = request.anonymous ? PeerName.anonymous : .node(link.node)
+        peers[session] = [link.node: .node(target.node), target.node: claim]
+        let isRelayed = request.route != .direct
+        for (node, peer) in peers[session] ?? [:] {
+            let event = LinkPeerEvent(change: .connected, session: session, peer: peer, isRelayed: isRelayed)
+            send(.peerEvent(event), to: node)
+        }
+        send(.connected(ConnectSuccess(id: request.id, session: session)), to: link.node)
+    }
+
+    private func open(_ alias: UInt32, _ open: LinkStreamOpen, from link: FakeKernelLink) {
+        guard let target = other(of: open.session, than: link.node), let far = links[target] else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue), to: link.node)
+        }
+        let end = End(node: target, alias: far.nextAlias)
+        far.nextAlias += 2
+        streams[End(node: link.node, alias: alias)] = end
+        streams[end] = End(node: link.node, alias: alias)
+        var passed = open
+        passed.peer = peers[open.session]?[target] ?? .anonymous
+        send(.streamOpen(alias: end.alias, passed), to: target)
+    }
+
+    private func pass(_ alias: UInt32, _ link: FakeKernelLink, _ make: (UInt32) -> LinkFrame) {
+        guard let end = streams[End(node: link.node, alias: alias)] else { return }
+        send(make(end.alias), to: end.node)
+    }
+
+    private func send(_ frame: LinkFrame, to node: NodeUUID?) {
+        guard let node else { return }
+        if isHolding, case .streamData = frame { return held.append((frame, node)) }
+        links[node]?.link?.send(frame)
+    }
+
+    private func other(of session: SessionID, than node: NodeUUID) -> NodeUUID? {
+        sessions[session]?.first { $0 != node }
+    }
+}
