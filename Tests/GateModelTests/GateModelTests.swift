@@ -48,3 +48,19 @@ import Testing
         }
     }
 }
+
+@Suite struct AddressTexts {
+    @Test(arguments: ["1.2.3.4", "::", "::1", "2001:db8::1", "fe80::1:2", "1:2:3:4:5:6:7:8", "1::8"])
+    func `an address survives its text form`(text: String) {
+        #expect(IPAddress(text: text)?.description == text)
+    }
+
+    @Test(arguments: ["", "1.2.3", "1.2.3.256", "01.2.3.4", ":::", "1::2::3", "1:2:3:4:5:6:7", "12345::", "::g", "fe80::1%lo"])
+    func `text that is no address is refused`(text: String) {
+        #expect(IPAddress(text: text) == nil)
+    }
+
+    @Test func `a mapped address may end in dots`() {
+        #expect(IPAddress(text: "::ffff:1.2.3.4") == .v6(0, 0xffff_0102_0304))
+    }
+}
