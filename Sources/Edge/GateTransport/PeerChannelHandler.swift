@@ -1,0 +1,181 @@
+import GateModel
+package import GateSession
+package import GateWire
+package import NIOCore
+
+/// Takes what one connection of the peer protocol tells. Called on the channel's loop, in order; `closed` comes last.
+package protocol PeerChannelDelegate: AnyObject {
+    /// Whether a proven (or anonymous) peer may have a session.
+    func admit(_ claim: PeerClaim) -> Bool
+    /// The session stands, or one of its messages came.
+    func received(_ event: PeerEvent, on channel: PeerChannelHandler)
+    /// All that one read brought was delivered: the moment to flush.
+    func batchEnded(on channel: PeerChannelHandler)
+    /// The connection has ended.
+    func closed(_ failure: SessionFailure)
+}
+
+/// Drives one `PeerConnection` over a TCP channel: bytes, time and writability in; nothing is decided here.
+package final class PeerChannelHandler: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    private var connection: PeerConnection
+    private let delegate: any PeerChannelDelegate
+    private var context: ChannelHandlerContext?
+    private var events: [PeerEvent] = []
+    private var output = ByteBuffer()
+    private var timer: Scheduled<Void>?
+    private var hasEnded = false
+
+    /// Sealed at once: a few records, so that a flush is few system calls.
+    static let sealBytes = 256 * 1024
+    /// A buffer larger than this is given back when nothing waits, so that an idle connection is small.
+    static let keptBytes = 2048
+
+    package init(connection: consuming PeerConnection, delegate: any PeerChannelDelegate) {
+        self.connection = connection
+        self.delegate = delegate
+    }
+
+    // MARK: For the delegate
+
+    package func enqueue(_ message: SessionMessage) { connection.enqueue(message) }
+
+    package func makeAlias() -> UInt32? { connection.makeAlias() }
+
+    /// Bytes that the session holds back; what the socket holds is bounded by the watermark.
+    package var queuedBytes: Int { connection.queuedBytes }
+
+    /// Seals and sends what waits, as far as the socket takes it.
+    package func flush() {
+        guard let context, !hasEnded else { return }
+        var hasWritten = false
+        while connection.isSendable, context.channel.isWritable {
+            output.clear(minimumCapacity: min(connection.queuedBytes + 256, PeerChannelHandler.sealBytes + 65_536))
+            connection.seal(into: &output, budget: PeerChannelHandler.sealBytes)
+            guard output.readableBytes > 0 else { break }
+            context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+            hasWritten = true
+        }
+        if hasWritten, output.capacity > PeerChannelHandler.keptBytes, !connection.isSendable { output = ByteBuffer() }
+    }
+
+    package func close(_ reason: SessionCloseReason) {
+        guard !hasEnded else { return }
+        connection.close(reason, events: &events)
+        report()
+    }
+
+    // MARK: ChannelInboundHandler
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { start(context) }
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        start(context)
+        context.fireChannelActive()
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasEnded else { return }
+        var input = unwrapInboundIn(data)
+        output.clear()
+        connection.received(
+            &input, at: SystemClock.now(), wall: SystemClock.wall(), admit: { delegate.admit($0) }, into: &output,
+            events: &events)
+        sendOutput(context)
+        report()
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        if !hasEnded { delegate.batchEnded(on: self) }
+        context.fireChannelReadComplete()
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        // Through the delegate: who waits for room in the session hears of it, too.
+        if context.channel.isWritable, !hasEnded { delegate.batchEnded(on: self) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        end(.closedByPeer(.goingAway))
+        context.fireChannelInactive()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        end(.closedByPeer(.goingAway))
+        self.context = nil
+    }
+
+    // MARK: Driving
+
+    private func start(_ context: ChannelHandlerContext) {
+        guard timer == nil, !hasEnded else { return }
+        output.clear()
+        connection.start(at: SystemClock.now(), wall: SystemClock.wall(), into: &output, events: &events)
+        sendOutput(context)
+        schedule(context)
+        report()
+    }
+
+    private func sendOutput(_ context: ChannelHandlerContext) {
+        guard output.readableBytes > 0 else { return }
+        context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+        output = ByteBuffer()
+    }
+
+    private func report() {
+        guard !events.isEmpty else { return }
+        var batch: [PeerEvent] = []
+        swap(&batch, &events)
+        for event in batch {
+            if case .closed(let failure) = event {
+                goodbye()
+                end(failure)
+            } else {
+                delegate.received(event, on: self)
+            }
+        }
+        guard events.isEmpty else { return report() }
+        batch.removeAll(keepingCapacity: batch.capacity <= 64)
+        events = batch
+    }
+
+    /// The last record, if there is one, then the end of the connection.
+    private func goodbye() {
+        guard let context, !hasEnded else { return }
+        output.clear()
+        connection.seal(into: &output, budget: PeerChannelHandler.sealBytes)
+        sendOutput(context)
+        context.close(promise: nil)
+    }
+
+    private func end(_ failure: SessionFailure) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        timer?.cancel()
+        timer = nil
+        delegate.closed(failure)
+    }
+
+    private func schedule(_ context: ChannelHandlerContext) {
+        guard let deadline = connection.nextDeadline else { return }
+        let left = max(deadline.nanoseconds - SystemClock.now().nanoseconds, 1_000_000)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(left)) { self.fire() }
+    }
+
+    private func fire() {
+        guard let context, !hasEnded else { return }
+        connection.deadlinePassed(at: SystemClock.now(), events: &events)
+        report()
+        guard !hasEnded else { return }
+        delegate.batchEnded(on: self)
+        schedule(context)
+    }
+}
