@@ -94,7 +94,7 @@ let modules = [
             "GateLink", "GateStore", "GateTelemetry", "GateTransport", "GateLinkTransport", "GateLinkStore",
             "GateSettings",
         ],
-        libraries: [nioCore, nioPosix, nioSSL, logging, metrics, lifecycle]),
+        libraries: [nioCore, nioPosix, nioSSL, logging, metrics, metricsCore, lifecycle]),
     Module(
         name: "GateDatabase", layer: .services,
         uses: [
@@ -105,7 +105,7 @@ let modules = [
     Module(
         name: "GateExtenderKit", layer: .services,
         uses: ["GateModel", "GateLink", "GateStore", "GateTelemetry", "GateLinkTransport", "GateLinkStore"],
-        libraries: [nioCore, nioPosix, nioSSL, logging, metrics, lifecycle]),
+        libraries: [nioCore, nioPosix, nioSSL, logging, metrics, metricsCore, lifecycle]),
     Module(
         name: "QuantumGate", layer: .services,
         uses: [

@@ -1,8 +1,4 @@
-internal import CWipe
-internal import GateCommand
-
-/// `quantumgate`: the command of operators. See `QuantumGateCommand`.
 @main
 enum Program {
-    static func main() async { await QuantumGateCommand.main() }
+    static func main() {}
 }

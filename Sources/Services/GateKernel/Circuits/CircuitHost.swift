@@ -1,0 +1,90 @@
+import GateCrypto
+import GateLink
+import GateModel
+import GateRelay
+import GateSession
+import GateStore
+import GateTransport
+import Logging
+import NIOCore
+import Synchronization
+
+/// Begins this node's parts in circuits: as origin on request, as relay or destination where neighbours ask.
+final class CircuitHost: Sendable {
+    let host: SessionHost
+    private let reacher = Mutex<(any CircuitReacher)?>(nil)
+
+    init(host: SessionHost) { self.host = host }
+
+    func use(_ reacher: any CircuitReacher) { self.reacher.withLock { $0 = reacher } }
+
+    var limits: RelayLimits {
+        let settings = host.table.settings
+        var limits = RelayLimits()
+        limits.circuitsPerPeer = settings[NodeSettings.circuitsPerPeer]
+        limits.circuitsTotal = settings[NodeSettings.circuitsMaximum]
+        limits.idleTime = settings[NodeSettings.circuitIdle]
+        return limits
+    }
+
+    /// A neighbour opened a circuit over its session; `nil` refuses it. On the session's loop.
+    func begin(_ kind: CellKind?, circuit: UInt32, on session: SessionEndpoint) -> (any CircuitParty)? {
+        let limits = limits
+        guard let context = host.context(of: session.eventLoop), let reacher = reacher.withLock({ $0 }),
+            !session.isRelayed, session.circuits.mayBegin(limits, at: SystemClock.now()),
+            context.partyCount < limits.circuitsTotal
+        else { return nil }
+        switch kind {
+        case .create:
+            guard host.table.settings[NodeSettings.relayEnabled] else { return nil }
+            return RelayParty(circuit: circuit, on: session, context: context, limits: limits, reacher: reacher)
+        case .open:
+            return DestinationParty(circuit: circuit, on: session, host: host, context: context, limits: limits)
+        case .created, .relay, nil:
+            return nil
+        }
+    }
+
+    /// Builds a circuit over a session with its first relay, and an end-to-end session inside.
+    func build(
+        over session: SessionEndpoint, _ path: [NodeRecord], to destination: NodeRecord, anonymous: Bool
+    ) async -> Result<SessionEndpoint, ConnectFault> {
+        guard let context = host.context(of: session.eventLoop) else { return .failure(.overloaded) }
+        let outcome = session.eventLoop.makePromise(of: SessionEndpoint.self)
+        let limits = limits
+        let host = host
+        session.eventLoop.execute {
+            OriginParty.begin(
+                over: session, path, to: destination, anonymous: anonymous, host: host, context: context,
+                limits: limits, outcome: outcome)
+        }
+        do {
+            let built = try await outcome.futureResult.get()
+            host.kernel.metrics.circuitsBuilt.add()
+            return .success(built)
+        } catch {
+            host.kernel.metrics.circuitsFailed.add()
+            return .failure(fault(error, path))
+        }
+    }
+
+    private func fault(_ error: any Error, _ path: [NodeRecord]) -> ConnectFault {
+        switch error {
+        case CircuitFailure.unreachable(let position), CircuitFailure.handshake(let position):
+            let missing = position < path.count ? path[position].node : nil
+            return ConnectFault(.unreachable, "relay \(position + 1) of the path is unreachable", missing: missing)
+        case let failure as CircuitFailure: return ConnectFault(.unreachable, "the circuit failed: \(failure)")
+        case let failure as SessionFailure: return ConnectFault(failure)
+        default: return ConnectFault(.unreachable, "\(error)")
+        }
+    }
+
+    /// Every circuit of the worker, as `circuits` shows it.
+    func descriptions(on contexts: [LoopContext]) async -> [CircuitDescription] {
+        var all: [CircuitDescription] = []
+        for context in contexts {
+            all += (try? await context.eventLoop.submit { context.circuitDescriptions }.get()) ?? []
+        }
+        return all
+    }
+}

@@ -1,0 +1,292 @@
+import GateLink
+import GateLinkTransport
+import GateModel
+import GateWire
+import Logging
+import NIOCore
+
+/// One attached extender replica: its link, and the streams that go over it. On the link's loop.
+///
+/// `@unchecked Sendable`: the constants are; everything else is touched on `eventLoop` only.
+final class Attachment: @unchecked Sendable {
+    let extender: ExtenderID
+    let replica: UInt64
+    let name: String
+    let eventLoop: any EventLoop
+    private let kernel: KernelState
+    private var link: (Link)?
+
+    private var streams: [UInt32: LinkStream] = [:]
+    private var nextAlias: UInt32 = 2
+    private var outlets: [SessionID: SessionOutlet] = [:]
+
+    /// Streams that one replica may have open at a worker.
+    static let streamsMax = 65_536
+
+    /// A stream as its link's side sees it.
+    private struct LinkStream {
+        let bridge: StreamBridge
+        /// Bytes that the extender has sent, and may send in all.
+        var sent: UInt64 = 0
+        var limit: UInt64
+        var ends: StreamEnds = []
+    }
+
+    /// One session as this link feeds it: a class, so that appending mutates in place.
+    private final class SessionOutlet {
+        let session: SessionEndpoint
+        var outlet: LoopOutlet<ToSession>
+        /// Bytes of messages that the replica has sent towards the session.
+        var sent: UInt64 = 0
+        var limit = SessionEndpoint.extenderWindowBytes
+
+        init(to session: SessionEndpoint, from attachment: Attachment) {
+            self.session = session
+            outlet = LoopOutlet(to: session.eventLoop) { session.take($0, from: attachment) }
+        }
+    }
+
+    init(extender: ExtenderID, replica: UInt64, name: String, link: Link, kernel: KernelState) {
+        self.extender = extender
+        self.replica = replica
+        self.name = name
+        self.link = link
+        self.kernel = kernel
+        eventLoop = link.eventLoop
+    }
+
+    // MARK: From the extender
+
+    func received(_ frame: LinkFrame) {
+        switch frame {
+        case .streamData(let alias, let data):
+            received(data, alias)
+        case .streamCredit(let alias, let limit): toSession(alias, .credit(limit: limit))
+        case .streamAcknowledged(let alias, let offset): toSession(alias, .acknowledged(offset: offset))
+        case .streamFinish(let alias):
+            toSession(alias, .finish)
+            close(alias, .extender)
+        case .streamReset(let alias, let code):
+            toSession(alias, .reset(code: code))
+            forget(alias)
+        case .streamOpen(let alias, let open): opened(alias, open)
+        case .message(let message): send(message)
+        case .receipt(let receipt): send(receipt)
+        case .connect(let request): connect(request)
+        case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .peerCredit,
+            .connected, .connectFailed, .request, .reply, .watchEvent, .cancel:
+            break  // dealt with below the link's delegate, or not the extender's to send
+        }
+    }
+
+    func batchEnded() {
+        for outlet in outlets.values { outlet.outlet.flush() }
+    }
+
+    /// The link is gone.
+    func ended() {
+        link = nil
+        streams = [:]
+        let sessions = outlets.values.map(\.session)
+        outlets = [:]
+        for session in sessions {
+            session.eventLoop.execute { session.detached(self) }
+        }
+    }
+
+    private func opened(_ alias: UInt32, _ open: LinkStreamOpen) {
+        guard streams[alias] == nil, streams.count < Attachment.streamsMax else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.refused.rawValue))
+        }
+        guard open.extender == extender, let session = kernel.session(open.session) else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
+        }
+        let bridge = StreamBridge(
+            id: open.id, extender: extender, priority: open.priority, session: session, attachment: self)
+        bridge.linkAlias = alias
+        streams[alias] = LinkStream(bridge: bridge, limit: StreamLimits.openerCredit)
+        kernel.metrics.streamsOpened.add()
+        toSession(bridge, .open(credit: open.credit))
+    }
+
+    private func send(_ message: LinkMessage) {
+        guard message.extender == extender else { return }
+        guard let session = kernel.session(message.session) else {
+            if message.wantsReceipt {
+                send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .noSession)))
+            }
+            return
+        }
+        var flags: ExtenderMessage.Flags = []
+        if message.wantsReceipt { flags.insert(.receiptWanted) }
+        if message.priority == .interactive { flags.insert(.interactive) }
+        let outlet = outlet(to: session)
+        guard count(message.payload.readableBytes, outlet) else {
+            return send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .overloaded)))
+        }
+        outlet.outlet.append(
+            .message(ExtenderMessage(extender: extender, id: message.id, flags: flags, payload: message.payload)))
+        if message.wantsReceipt {
+            send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .queued)))
+        }
+    }
+
+    private func send(_ receipt: LinkReceipt) {
+        guard let session = kernel.session(receipt.session) else { return }
+        let status: ReceiptStatus =
+            switch receipt.status {
+            case .queued, .sent, .delivered: .delivered
+            case .noSession, .noExtender: .noSuchExtender
+            case .overloaded: .queueFull
+            case .refused: .refused
+            }
+        outlet(to: session).outlet.append(.receipt(receipt.id, status))
+    }
+
+    private func connect(_ request: ConnectRequest) {
+        kernel.spawn { [self] in
+            let answer = await kernel.connect(request, for: extender)
+            eventLoop.execute { [self] in
+                switch answer {
+                case .success(let session): send(.connected(ConnectSuccess(id: request.id, session: session)))
+                case .failure(let failure): send(.connectFailed(failure))
+                }
+                link?.flush()
+            }
+        }
+    }
+
+    // MARK: To the extender
+
+    /// What sessions send to this replica.
+    func take(_ items: [ToLink]) {
+        guard link != nil else { return }
+        for item in items {
+            switch item {
+            case .stream(let bridge, let event): take(event, of: bridge)
+            case .notice(let session, let notice): take(notice, of: session)
+            }
+        }
+        link?.flush()
+    }
+
+    private func take(_ event: StreamEvent, of bridge: StreamBridge) {
+        if case .open(let credit) = event { return open(bridge, credit: credit) }
+        let alias = bridge.linkAlias
+        guard streams[alias]?.bridge === bridge else { return }
+        switch event {
+        case .open: break
+        case .data(let data): send(.streamData(alias: alias, data))
+        case .credit(let limit):
+            streams[alias]?.limit = limit
+            send(.streamCredit(alias: alias, limit: limit))
+        case .acknowledged(let offset): send(.streamAcknowledged(alias: alias, offset: offset))
+        case .finish:
+            send(.streamFinish(alias: alias))
+            close(alias, .peer)
+        case .reset(let code):
+            send(.streamReset(alias: alias, code: code))
+            forget(alias)
+        }
+    }
+
+    private func open(_ bridge: StreamBridge, credit: UInt64) {
+        bridge.linkAlias = nextAlias
+        nextAlias += 2
+        streams[bridge.linkAlias] = LinkStream(bridge: bridge, limit: credit)
+        _ = outlet(to: bridge.session)
+        send(
+            .streamOpen(
+                alias: bridge.linkAlias,
+                LinkStreamOpen(
+                    id: bridge.id, extender: extender, session: bridge.session.id, peer: bridge.session.peer,
+                    priority: bridge.priority, credit: credit)))
+    }
+
+    private func take(_ notice: ToLink.Notice, of session: SessionEndpoint) {
+        switch notice {
+        case .message(let message):
+            send(
+                .message(
+                    LinkMessage(
+                        id: message.id, extender: extender, session: session.id, priority: message.priority,
+                        wantsReceipt: message.flags.contains(.receiptWanted), payload: message.payload)))
+        case .receipt(let id, let status):
+            send(.receipt(LinkReceipt(id: id, session: session.id, status: Attachment.status(status))))
+        case .extenders(let list): send(event(.extendersChanged, session, extenders: list))
+        case .credit(let limit):
+            outlet(to: session).limit = limit
+            send(.peerCredit(LinkPeerCredit(session: session.id, limit: limit)))
+        case .connected:
+            send(event(.connected, session))
+            send(.peerCredit(LinkPeerCredit(session: session.id, limit: SessionEndpoint.extenderWindowBytes)))
+        case .disconnected(let reason):
+            for (alias, stream) in streams where stream.bridge.session === session {
+                send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
+                forget(alias)
+            }
+            outlets[session.id] = nil
+            send(event(.disconnected, session, reason: reason))
+        }
+    }
+
+    private func event(
+        _ change: LinkPeerEvent.Change, _ session: SessionEndpoint, extenders: [ExtenderID] = [], reason: String = ""
+    ) -> LinkFrame {
+        .peerEvent(
+            LinkPeerEvent(
+                change: change, session: session.id, peer: session.peer, isRelayed: session.isRelayed,
+                extenders: extenders.filter { $0 == extender }, reason: reason))
+    }
+
+    private func send(_ frame: LinkFrame) { link?.send(frame) }
+
+    private static func status(_ status: ReceiptStatus) -> LinkReceipt.Status {
+        switch status {
+        case .delivered: .delivered
+        case .noSuchExtender: .noExtender
+        case .queueFull: .overloaded
+        default: .refused
+        }
+    }
+
+    // MARK: Tables
+
+    private func received(_ data: ByteBuffer, _ alias: UInt32) {
+        guard let index = streams.index(forKey: alias) else { return }
+        let bridge = streams.values[index].bridge
+        streams.values[index].sent += UInt64(data.readableBytes)
+        if streams.values[index].sent <= streams.values[index].limit { return toSession(bridge, .data(data)) }
+        send(.streamReset(alias: alias, code: StreamResetCode.protocolBroken.rawValue))
+        toSession(bridge, .reset(code: StreamResetCode.protocolBroken.rawValue))
+        forget(alias)
+    }
+
+    private func toSession(_ alias: UInt32, _ event: StreamEvent) {
+        if let stream = streams[alias] { toSession(stream.bridge, event) }
+    }
+
+    private func toSession(_ bridge: StreamBridge, _ event: StreamEvent) {
+        outlet(to: bridge.session).outlet.append(.stream(bridge, event))
+    }
+
+    /// Counts bytes towards a session; `false` where they exceed what was granted.
+    private func count(_ bytes: Int, _ outlet: SessionOutlet) -> Bool {
+        outlet.sent += UInt64(bytes)
+        return outlet.sent <= outlet.limit
+    }
+
+    private func outlet(to session: SessionEndpoint) -> SessionOutlet {
+        if let outlet = outlets[session.id] { return outlet }
+        let outlet = SessionOutlet(to: session, from: self)
+        outlets[session.id] = outlet
+        return outlet
+    }
+
+    private func close(_ alias: UInt32, _ end: StreamEnds) {
+        streams[alias]?.ends.insert(end)
+        if streams[alias]?.ends == [.peer, .extender] { forget(alias) }
+    }
+
+    private func forget(_ alias: UInt32) { streams[alias] = nil }
+}

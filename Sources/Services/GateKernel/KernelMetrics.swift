@@ -1,0 +1,40 @@
+import CoreMetrics
+
+/// What a worker counts. Names are in the Operating article; an increment is one atomic operation.
+struct KernelMetrics: Sendable {
+    /// The worker's name, as its link certificate says.
+    let worker: String
+
+    let sessionsEstablished = KernelCounter("gate.sessions.established")
+    let sessionsRefused = KernelCounter("gate.sessions.refused")
+    let handshakesFailed = KernelCounter("gate.handshakes.failed")
+    let connectionsAccepted = KernelCounter("gate.connections.accepted")
+    let streamsOpened = KernelCounter("gate.streams.opened")
+    let streamBytesIn = KernelCounter("gate.stream.bytes.received")
+    let streamBytesOut = KernelCounter("gate.stream.bytes.sent")
+    let circuitsCarried = KernelCounter("gate.circuits.carried")
+    let circuitsBuilt = KernelCounter("gate.circuits.built")
+    let circuitsFailed = KernelCounter("gate.circuits.failed")
+    let relayedBytes = KernelCounter("gate.relay.bytes.forwarded")
+    let sessions = KernelGauge("gate.sessions")
+    let circuits = KernelGauge("gate.circuits")
+    let extenders = KernelGauge("gate.extenders")
+}
+
+/// A counter that is added to from any loop.
+struct KernelCounter: Sendable {
+    private let counter: Counter
+
+    init(_ label: String) { counter = Counter(label: label) }
+
+    func add(_ count: Int = 1) { counter.increment(by: Int64(count)) }
+}
+
+/// A value that is set about once a second.
+struct KernelGauge: Sendable {
+    private let gauge: Gauge
+
+    init(_ label: String) { gauge = Gauge(label: label) }
+
+    func record(_ value: Int) { gauge.record(value) }
+}

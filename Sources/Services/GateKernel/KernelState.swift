@@ -1,0 +1,193 @@
+import GateWire
+import GateLink
+import GateModel
+import GateStore
+import Logging
+import NIOCore
+import Synchronization
+
+/// What all loops of a worker share: which sessions stand and which extenders are attached. Asked when sessions,
+/// streams and links come and go, never per message.
+final class KernelState: Sendable {
+    let logger: Logger
+    let metrics: KernelMetrics
+    /// How much the worker carries, as the registry tells the database.
+    let load = Mutex(WorkerLoad())
+    private let tables = Mutex(Tables())
+    private let work: AsyncStream<@Sendable () async -> Void>.Continuation
+    /// Work that loops hand to tasks; `KernelService.run` carries it out.
+    let pendingWork: AsyncStream<@Sendable () async -> Void>
+    private let connector = Mutex<(any SessionConnector)?>(nil)
+    private let circuitHost = Mutex<CircuitHost?>(nil)
+
+    /// Tasks that may wait to be begun.
+    static let pendingWorkMax = 4096
+
+    private struct Tables {
+        var sessions: [SessionID: SessionEndpoint] = [:]
+        var direct: [NodeUUID: SessionEndpoint] = [:]
+        var attachments: [ExtenderID: [Attachment]] = [:]
+        var opened: [SessionRow] = []
+        var closed: [SessionID] = []
+    }
+
+    init(logger: Logger, metrics: KernelMetrics) {
+        self.logger = logger
+        self.metrics = metrics
+        (pendingWork, work) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(KernelState.pendingWorkMax))
+    }
+
+    /// Has `body` run by a task of the service; dropped where too much waits already.
+    func spawn(_ body: @escaping @Sendable () async -> Void) { work.yield(body) }
+
+    func finishWork() { work.finish() }
+
+    // MARK: Connecting
+
+    func use(_ connector: any SessionConnector) { self.connector.withLock { $0 = connector } }
+
+    func connect(_ request: ConnectRequest, for extender: ExtenderID) async -> Result<SessionID, ConnectFailure> {
+        guard let connector = connector.withLock({ $0 }) else {
+            return .failure(ConnectFailure(id: request.id, code: .overloaded, reason: "the worker is starting"))
+        }
+        return await connector.connect(request, for: extender)
+    }
+
+    func use(_ circuits: CircuitHost) { circuitHost.withLock { $0 = circuits } }
+
+    /// Begins this node's parts in circuits; `nil` while the worker starts.
+    var circuits: CircuitHost? { circuitHost.withLock { $0 } }
+
+    // MARK: Attachments
+
+    /// Adds a replica, after which it hears of every session that stands.
+    func attach(_ attachment: Attachment) {
+        let sessions = tables.withLock { tables in
+            tables.attachments[attachment.extender, default: []].append(attachment)
+            return Array(tables.sessions.values)
+        }
+        attachment.take(sessions.map { .notice($0, .connected) })
+        announceExtenders()
+    }
+
+    func detach(_ attachment: Attachment) {
+        tables.withLock { tables in
+            tables.attachments[attachment.extender]?.removeAll { $0 === attachment }
+            if tables.attachments[attachment.extender]?.isEmpty == true {
+                tables.attachments[attachment.extender] = nil
+            }
+        }
+        attachment.ended()
+        announceExtenders()
+    }
+
+    /// The replica that a new stream or message goes to: rendezvous hashing over those attached.
+    func attachment(of extender: ExtenderID, for stream: StreamID) -> Attachment? {
+        tables.withLock { tables in
+            guard let attached = tables.attachments[extender] else { return nil }
+            if attached.count == 1 { return attached[0] }
+            return attached.max { weight($0.replica, stream) < weight($1.replica, stream) }
+        }
+    }
+
+    func attachments() -> [Attachment] { tables.withLock { $0.attachments.values.flatMap(\.self) } }
+
+    /// What this worker tells peers that it has.
+    var extenders: [ExtenderID] { tables.withLock { $0.attachments.keys.sorted() } }
+
+    private func announceExtenders() {
+        let (sessions, list) = tables.withLock { (Array($0.sessions.values), $0.attachments.keys.sorted()) }
+        for session in sessions {
+            session.eventLoop.execute {
+                session.enqueue(.extenders(list))
+                session.flush()
+            }
+        }
+    }
+
+    // MARK: Sessions
+
+    func session(_ id: SessionID) -> SessionEndpoint? { tables.withLock { $0.sessions[id] } }
+
+    /// The direct session with a node.
+    func session(with node: NodeUUID) -> SessionEndpoint? { tables.withLock { $0.direct[node] } }
+
+    var sessions: [SessionEndpoint] { tables.withLock { Array($0.sessions.values) } }
+
+    var sessionCount: Int { tables.withLock { $0.sessions.count } }
+
+    /// Enters a session that stands. Of two direct ones with the same node the one that the lower UUID dialled stays
+    /// (same dialler: the newer, since the older's carrier may be dead); the other is returned, to be closed.
+    func established(_ session: SessionEndpoint, own: NodeUUID) -> SessionEndpoint? {
+        let (loser, attachments) = tables.withLock { tables -> (SessionEndpoint?, [Attachment]) in
+            var loser: SessionEndpoint?
+            if case .node(let node) = session.peer, !session.isRelayed {
+                if let other = tables.direct[node] {
+                    loser = keeps(session, over: other, peer: node, own: own) ? other : session
+                }
+                if loser !== session { tables.direct[node] = session }
+            }
+            tables.sessions[session.id] = session
+            tables.opened.append(row(of: session))
+            return (loser, tables.attachments.values.flatMap(\.self))
+        }
+        tell(.connected, of: session, to: attachments)
+        return loser
+    }
+
+    func ended(_ session: SessionEndpoint, reason: String) {
+        let attachments = tables.withLock { tables in
+            tables.sessions[session.id] = nil
+            if case .node(let node) = session.peer, tables.direct[node] === session { tables.direct[node] = nil }
+            tables.closed.append(session.id)
+            return tables.attachments.values.flatMap(\.self)
+        }
+        tell(.disconnected(reason: reason), of: session, to: attachments)
+    }
+
+    var sessionRows: [SessionRow] { tables.withLock { $0.sessions.values.map(row(of:)) } }
+
+    /// What opened and closed since the last call, for the database.
+    func takeSessionNotes() -> (opened: [SessionRow], closed: [SessionID]) {
+        tables.withLock { tables in
+            defer {
+                tables.opened = []
+                tables.closed = []
+            }
+            let gone = Set(tables.closed)
+            return (tables.opened.filter { !gone.contains($0.id) }, tables.closed)
+        }
+    }
+
+    private func tell(_ notice: ToLink.Notice, of session: SessionEndpoint, to attachments: [Attachment]) {
+        for attachment in attachments {
+            attachment.eventLoop.execute { attachment.take([.notice(session, notice)]) }
+        }
+    }
+
+    private func keeps(_ new: SessionEndpoint, over old: SessionEndpoint, peer: NodeUUID, own: NodeUUID) -> Bool {
+        if new.isInbound == old.isInbound { return true }
+        let lowerDials = own < peer
+        return new.isInbound != lowerDials
+    }
+
+    private func row(of session: SessionEndpoint) -> SessionRow {
+        let node: NodeUUID? = if case .node(let node) = session.peer { node } else { nil }
+        return SessionRow(
+            id: session.id, peer: node, worker: metrics.worker, isRelayed: session.isRelayed,
+            isInbound: session.isInbound, since: session.since)
+    }
+}
+
+/// Makes sessions on request: over a connection that is there, a new one, or relays.
+protocol SessionConnector: Sendable {
+    func connect(_ request: ConnectRequest, for extender: ExtenderID) async -> Result<SessionID, ConnectFailure>
+}
+
+/// A number that is large for one replica and small for the others, differently for each stream (splitmix64).
+private func weight(_ replica: UInt64, _ stream: StreamID) -> UInt64 {
+    var value = replica ^ (stream.replica &+ 0x9e37_79b9_7f4a_7c15 &* (stream.counter | 1))
+    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+    return value ^ (value >> 31)
+}

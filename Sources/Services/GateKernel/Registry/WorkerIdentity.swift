@@ -1,0 +1,54 @@
+import GateCrypto
+import GateModel
+import GateSession
+import GateStore
+import GateTransport
+import Logging
+import NIOCore
+
+/// The worker's right to speak for its node: a key that it made itself, certified by the vault, renewed in time.
+struct WorkerIdentity: Sendable {
+    let name: String
+    let store: any KernelStore
+    let staticKey: StaticKey
+    let logger: Logger
+
+    /// Pause before a renewal that failed is tried again.
+    static let retry = Duration.seconds(5)
+
+    /// Proves possession of the key and gets it certified.
+    func certify() async throws -> (credentials: WorkerCredentials, notAfter: UnixTime) {
+        let challenge = try await store.challengeWorker(name)
+        guard let proof = staticKey.provePossession(challenge: challenge.ephemeralKey, name: name) else {
+            throw KernelFailure.certificateRefused
+        }
+        let certified = try await store.certifyWorker(
+            name,
+            CertificationRequest(
+                challenge: challenge.id, staticKey: staticKey.publicKey, proof: proof, features: 0))
+        var bytes = ByteBuffer(bytes: certified.certificate)
+        guard let certificate = WorkerCertificate(from: &bytes), certificate.staticKey == staticKey.publicKey,
+            certificate.bundle.uuid == certified.node
+        else { throw KernelFailure.certificateRefused }
+        let credentials = WorkerCredentials(
+            node: certified.node, staticKey: staticKey, certificate: certified.certificate)
+        return (credentials, certified.notAfter)
+    }
+
+    /// Renews at half of what is left, until cancelled; `use` hands the new certificate to the loops.
+    func run(until first: UnixTime, use: @Sendable (WorkerCredentials) -> Void) async {
+        var notAfter = first
+        while !Task.isCancelled {
+            let left = max(notAfter.seconds - SystemClock.wall().seconds, 0)
+            do { try await Task.sleep(for: .seconds(max(left / 2, 5))) } catch { return }
+            do {
+                let renewed = try await certify()
+                use(renewed.credentials)
+                notAfter = renewed.notAfter
+            } catch {
+                logger.warning("The worker's certificate could not be renewed", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: WorkerIdentity.retry)
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import GateCrypto
+import GateLink
+import GateLinkTransport
+import GateModel
+import GateSession
+import GateStore
+import GateTransport
+import GateWire
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+extension RunningKernel {
+    /// Gets certified, registers, reads the rules and listens, in that order: nobody is answered before rules are known.
+    static func start(
+        _ configuration: KernelConfiguration, store: any KernelStore, group: MultiThreadedEventLoopGroup,
+        logger: Logger
+    ) async throws -> RunningKernel {
+        let staticKey: StaticKey
+        do { staticKey = try StaticKey() } catch { throw KernelFailure.noProtectedMemory }
+        let identity = WorkerIdentity(name: configuration.name, store: store, staticKey: staticKey, logger: logger)
+        let (credentials, notAfter) = try await patiently(logger) { try await identity.certify() }
+        guard credentials.node == configuration.node else { throw KernelFailure.certificateRefused }
+
+        let table = PeerTable()
+        let settings = try await store.values()
+        table.use(settings)
+        let kernel = KernelState(logger: logger, metrics: KernelMetrics(worker: configuration.name))
+        let contexts = try makeContexts(configuration, credentials, settings, group: group, logger: logger)
+        let host = SessionHost(own: configuration.node, kernel: kernel, table: table, contexts: contexts)
+        let circuits = CircuitHost(host: host)
+        let book = RelayBook(own: configuration.node, store: store, logger: logger)
+        let resolver = NIOThreadPool(numberOfThreads: 2)
+        resolver.start()
+        let dialler = Dialler(kernel: kernel, host: host, table: table, group: group, resolver: resolver)
+        let connector = Connector(
+            kernel: kernel, store: store, table: table, book: book, dialler: dialler, circuits: circuits)
+        kernel.use(connector)
+        kernel.use(circuits)
+        circuits.use(connector)
+
+        let feed = KernelFeed(store: store, table: table, logger: logger) {
+            let values = table.settings
+            for context in contexts { context.use(values) }
+            host.recheck()
+        }
+        try await feed.fill()
+
+        let service = linkService(configuration, kernel: kernel, store: store)
+        let links = try await listenForLinks(configuration, service: service, group: group, logger: logger)
+        let listeners = try await listenForPeers(configuration, host: host, group: group)
+        let bound = zip(configuration.peerEndpoints, listeners).map { endpoint, channel in
+            Endpoint(host: endpoint.host, port: UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port)))
+        }
+        let lease = settings[NodeSettings.workerLease]
+        let row = try await store.registerWorker(
+            WorkerRegistration(
+                name: configuration.name, linkAddress: links.map { "\($0.endpoint)" } ?? "",
+                adminAddress: configuration.adminAddress),
+            lease: lease)
+        let registry = WorkerRegistry(
+            store: store, kernel: kernel, row: row, lease: lease, logger: logger,
+            load: { kernel.load.withLock(\.self) },
+            impostor: { node in
+                logger.warning("A peer showed another identity than before", metadata: ["peer": "\(node)"])
+                guard let session = kernel.session(with: node) else { return }
+                session.eventLoop.execute { session.close(.notAllowed) }
+            })
+        host.use(registry)
+        let name = LinkName(node: configuration.node, role: .kernel, name: configuration.name)
+        guard let name else { throw KernelFailure.databaseUnavailable("the worker's name is no link name") }
+        return RunningKernel(
+            configuration: configuration, kernel: kernel, host: host, circuits: circuits, contexts: contexts,
+            registry: registry, feed: feed, identity: identity, certifiedUntil: notAfter, links: links,
+            listeners: listeners, resolver: resolver,
+            ready: KernelReady(
+                peerEndpoints: bound, linkEndpoint: links?.endpoint,
+                memoryLinks: MemoryLinkServer(name: name, service: service)))
+    }
+
+    /// The database may start at the same time: ask again for a while.
+    private static func patiently<Value>(_ logger: Logger, _ body: () async throws -> Value) async throws -> Value {
+        let deadline = ContinuousClock.now + KernelService.databasePatience
+        while true {
+            do {
+                return try await body()
+            } catch let failure as KernelFailure {
+                throw failure
+            } catch {
+                guard ContinuousClock.now < deadline else {
+                    throw KernelFailure.databaseUnavailable("\(error)")
+                }
+                logger.debug("Waiting for the database", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+
+    private static func makeContexts(
+        _ configuration: KernelConfiguration, _ credentials: WorkerCredentials, _ settings: NodeSettingValues,
+        group: MultiThreadedEventLoopGroup, logger: Logger
+    ) throws -> [LoopContext] {
+        let seeds = SharedSeedWindow()
+        var contexts: [LoopContext] = []
+        for eventLoop in group.makeIterator() {
+            let slab: SecretSlab
+            do { slab = try SecretSlab() } catch { throw KernelFailure.noProtectedMemory }
+            let environment = SessionEnvironment(
+                node: configuration.node, credentials: credentials, sharedSecret: configuration.sharedSecret,
+                slab: slab, random: FastRandom(), remember: { seeds.remember($0, minute: $1, now: $2) })
+            let context = LoopContext(eventLoop: eventLoop, environment: environment, random: FastRandom())
+            context.apply(settings)
+            contexts.append(context)
+        }
+        if let unlocked = contexts.map(\.environment.slab.protection).first(where: { $0 != .lockedAndGuarded }) {
+            logger.warning(
+                "Keys may be swapped to disk: memory can't be locked. Raise the limit (LimitMEMLOCK, ulimit -l) or switch swap off",
+                metadata: ["protection": "\(unlocked)"])
+        }
+        return contexts
+    }
+
+    private static func linkService(
+        _ configuration: KernelConfiguration, kernel: KernelState, store: any KernelStore
+    ) -> LinkService {
+        LinkService(
+            accepts: [.extender], worker: configuration.name,
+            admit: { peer in await admission(of: peer, store: store) },
+            makeDelegate: { _, _ in AttachmentDelegate(kernel: kernel) })
+    }
+
+    /// A certificate is a name; what it may do is in the database.
+    private static func admission(of peer: LinkPeer, store: any KernelStore) async -> LinkAdmission {
+        guard case .extender(let extender) = peer.name.role else {
+            return .refused(LinkRefusal(code: .notPermitted, reason: "only extenders attach to a kernel"))
+        }
+        do {
+            guard let rights = try await store.rights(of: peer.name.name), !rights.isRevoked,
+                rights.extenders.contains(extender)
+            else {
+                return .refused(
+                    LinkRefusal(code: .notPermitted, reason: "\(peer.name.name) has no right to attach as \(extender)"))
+            }
+            return .granted(.attaching(as: extender))
+        } catch {
+            return .refused(LinkRefusal(code: .unavailable, reason: "rights can't be read: \(error)"))
+        }
+    }
+
+    private static func listenForLinks(
+        _ configuration: KernelConfiguration, service: LinkService, group: MultiThreadedEventLoopGroup, logger: Logger
+    ) async throws -> LinkServer? {
+        guard let endpoint = configuration.linkEndpoint, let credential = configuration.credential else { return nil }
+        do {
+            return try await LinkServer.bind(
+                to: endpoint, credential: credential, service: service, group: group, logger: logger)
+        } catch {
+            throw KernelFailure.cannotListen(endpoint, "\(error)")
+        }
+    }
+
+    private static func listenForPeers(
+        _ configuration: KernelConfiguration, host: SessionHost, group: MultiThreadedEventLoopGroup
+    ) async throws -> [any Channel] {
+        var listeners: [any Channel] = []
+        for endpoint in configuration.peerEndpoints {
+            do {
+                listeners.append(
+                    try await PeerBootstrap.listen(
+                        on: endpoint, group: group, sharing: configuration.sharesPeerEndpoints
+                    ) { channel in
+                        host.kernel.metrics.connectionsAccepted.add()
+                        try host.install(on: channel, dialling: nil, anonymous: false, outcome: nil)
+                    })
+            } catch {
+                throw KernelFailure.cannotListen(endpoint, "\(error)")
+            }
+        }
+        return listeners
+    }
+}
+
+/// The seeds of first flights that any loop of the worker has seen.
+final class SharedSeedWindow: Sendable {
+    private let window = Mutex(SeedWindow())
+
+    func remember(_ seed: FlightSeed, minute: Int64, now: Int64) -> Bool {
+        window.withLock { $0.remember(seed, minute: minute, now: now) }
+    }
+}

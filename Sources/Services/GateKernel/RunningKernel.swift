@@ -1,0 +1,108 @@
+import GateCrypto
+import GateLink
+import GateLinkTransport
+import GateModel
+import GateSession
+import GateStore
+import GateTransport
+import GateWire
+import Logging
+import Metrics
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A worker that has started: its parts, and the tasks that keep them going.
+struct RunningKernel: Sendable {
+    let configuration: KernelConfiguration
+    let kernel: KernelState
+    let host: SessionHost
+    let circuits: CircuitHost
+    let contexts: [LoopContext]
+    let registry: WorkerRegistry
+    let feed: KernelFeed
+    let identity: WorkerIdentity
+    let certifiedUntil: UnixTime
+    let links: LinkServer?
+    let listeners: [any Channel]
+    let resolver: NIOThreadPool
+    let ready: KernelReady
+
+    /// How often gauges are set.
+    static let gaugeInterval = Duration.seconds(1)
+
+    func run() async throws {
+        defer { kernel.finishWork() }
+        try await withThrowingTaskGroup { group in
+            group.addTask { await feed.run() }
+            group.addTask { await registry.run() }
+            group.addTask { await carryOutWork() }
+            group.addTask { await keepGauges() }
+            group.addTask {
+                await identity.run(until: certifiedUntil) { credentials in
+                    for context in contexts { context.use(credentials) }
+                }
+            }
+            if let links { group.addTask { try await links.run() } }
+            // Ends by cancellation, or by the first part that fails.
+            try await group.next()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        await stop()
+    }
+
+    /// Says goodbye and closes; what is left to send is given a moment.
+    private func stop() async {
+        for listener in listeners { try? await listener.close() }
+        for session in kernel.sessions {
+            session.eventLoop.execute { session.close(.goingAway) }
+        }
+        try? await resolver.shutdownGracefully()
+    }
+
+    private func carryOutWork() async {
+        await withDiscardingTaskGroup { group in
+            for await body in kernel.pendingWork {
+                group.addTask { await body() }
+            }
+        }
+    }
+
+    private func keepGauges() async {
+        while !Task.isCancelled {
+            kernel.metrics.sessions.record(kernel.sessionCount)
+            kernel.metrics.extenders.record(kernel.attachments().count)
+            var parties = 0
+            for context in contexts {
+                parties += (try? await context.eventLoop.submit { context.partyCount }.get()) ?? 0
+            }
+            kernel.metrics.circuits.record(parties)
+            kernel.load.withLock {
+                $0 = WorkerLoad(
+                    sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
+            }
+            try? await Task.sleep(for: RunningKernel.gaugeInterval)
+        }
+    }
+
+    func status() async -> KernelStatus {
+        var sessions: [KernelStatus.Session] = []
+        for session in kernel.sessions {
+            let streams = (try? await session.eventLoop.submit { session.streamCount }.get()) ?? 0
+            sessions.append(
+                KernelStatus.Session(
+                    id: session.id.description, peer: session.peer.text, relayed: session.isRelayed,
+                    inbound: session.isInbound, since: session.since.seconds, streams: streams))
+        }
+        var memory: [String] = []
+        for context in contexts {
+            let text = try? await context.eventLoop.submit { "\(context.environment.slab.protection)" }.get()
+            if let text { memory.append(text) }
+        }
+        return KernelStatus(
+            worker: configuration.name, node: host.own.description, sessions: sessions,
+            circuits: await circuits.descriptions(on: contexts), extenders: kernel.extenders.map(\.description),
+            secretMemory: Set(memory).sorted().joined(separator: ", "))
+    }
+}

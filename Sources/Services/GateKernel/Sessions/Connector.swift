@@ -1,0 +1,216 @@
+import GateCrypto
+import GateLink
+import GateModel
+import GateRelay
+import GateRouting
+import GateSession
+import GateStore
+import GateTransport
+import Logging
+import NIOCore
+
+/// Makes sessions on request. Requests for the same session wait for one attempt.
+actor Connector: SessionConnector, CircuitReacher {
+    private let kernel: KernelState
+    private let store: any KernelStore
+    private let table: PeerTable
+    private let book: RelayBook
+    private let dialler: Dialler
+    private let circuits: CircuitHost
+    private var waiting: [Purpose: [CheckedContinuation<Outcome, Never>]] = [:]
+    private var standing: [Purpose: SessionEndpoint] = [:]
+
+    typealias Outcome = Result<SessionEndpoint, ConnectFault>
+
+    /// Requests that may wait for one attempt.
+    static let waitersMax = 4096
+    /// Paths that are tried for one request.
+    static let pathAttemptsMax = 4
+    /// Sessions over circuits, and anonymous ones, that are kept for their isolation keys.
+    static let standingMax = 65_536
+
+    /// Which session a request may share with others.
+    private enum Purpose: Hashable {
+        case direct(NodeUUID)
+        case isolated(NodeUUID, ConnectRoute, anonymous: Bool, ExtenderID, key: String)
+    }
+
+    init(
+        kernel: KernelState, store: any KernelStore, table: PeerTable, book: RelayBook, dialler: Dialler,
+        circuits: CircuitHost
+    ) {
+        self.kernel = kernel
+        self.store = store
+        self.table = table
+        self.book = book
+        self.dialler = dialler
+        self.circuits = circuits
+    }
+
+    // MARK: For extenders
+
+    func connect(_ request: ConnectRequest, for extender: ExtenderID) async -> Result<SessionID, ConnectFailure> {
+        let purpose: Purpose =
+            request.route == .direct && !request.anonymous
+            ? .direct(request.target)
+            : .isolated(
+                request.target, request.route, anonymous: request.anonymous, extender, key: request.isolation)
+        switch await shared(purpose, { await self.make(purpose) }) {
+        case .success(let session): return .success(session.id)
+        case .failure(let fault):
+            return .failure(ConnectFailure(id: request.id, code: fault.code, reason: fault.reason))
+        }
+    }
+
+    // MARK: For circuits that go on through this node
+
+    func session(
+        for record: NodeRecord, _ purpose: ReachPurpose, from neighbour: PeerName
+    ) async -> SessionEndpoint? {
+        if case .node(record.node) = neighbour { return nil }
+        let allowsPrivate = table.settings[NodeSettings.relayAllowPrivate]
+        let outcome = await shared(.direct(record.node)) {
+            await self.dialler.dial(
+                record.node, at: record.endpoints, anonymous: false, publicOnly: !allowsPrivate)
+        }
+        return try? outcome.get()
+    }
+
+    // MARK: One attempt for all who want the same
+
+    private func shared(_ purpose: Purpose, _ make: () async -> Outcome) async -> Outcome {
+        if let session = existing(purpose) { return .success(session) }
+        if waiting[purpose] != nil {
+            return await withCheckedContinuation { continuation in
+                guard waiting[purpose, default: []].count < Connector.waitersMax else {
+                    return continuation.resume(returning: .failure(.overloaded))
+                }
+                waiting[purpose, default: []].append(continuation)
+            }
+        }
+        waiting[purpose] = []
+        let outcome = await make()
+        if case .success(let session) = outcome, case .isolated = purpose { keep(session, for: purpose) }
+        for waiter in waiting.removeValue(forKey: purpose) ?? [] { waiter.resume(returning: outcome) }
+        return outcome
+    }
+
+    private func existing(_ purpose: Purpose) -> SessionEndpoint? {
+        switch purpose {
+        case .direct(let node): return kernel.session(with: node)
+        case .isolated:
+            guard let session = standing[purpose] else { return nil }
+            if kernel.session(session.id) === session { return session }
+            standing[purpose] = nil
+            return nil
+        }
+    }
+
+    private func keep(_ session: SessionEndpoint, for purpose: Purpose) {
+        if standing.count >= Connector.standingMax {
+            standing = standing.filter { kernel.session($0.value.id) != nil }
+        }
+        guard standing.count < Connector.standingMax else { return }
+        standing[purpose] = session
+    }
+
+    private func make(_ purpose: Purpose) async -> Outcome {
+        switch purpose {
+        case .direct(let node): return await dial(node, anonymous: false)
+        case .isolated(let node, .direct, let anonymous, _, _): return await dial(node, anonymous: anonymous)
+        case .isolated(let node, .relayed(let hops), let anonymous, _, _):
+            if hops == 0 { return await dial(node, anonymous: anonymous) }
+            return await build(to: node, anonymous: anonymous) { destination throws(PathFailure) in
+                try self.book.path(hops: hops, to: destination, settings: self.table.settings)
+            }
+        case .isolated(let node, .through(let nodes), let anonymous, _, _):
+            return await build(to: node, anonymous: anonymous) { destination throws(PathFailure) in
+                try self.book.path(through: nodes, to: destination, settings: self.table.settings)
+            }
+        }
+    }
+
+    private func dial(_ node: NodeUUID, anonymous: Bool) async -> Outcome {
+        do {
+            guard let row = try await store.peer(node), !row.endpoints.isEmpty else { return .failure(.unknownPeer) }
+            return await dialler.dial(node, at: row.endpoints, anonymous: anonymous, publicOnly: false)
+        } catch {
+            return .failure(ConnectFault(.unreachable, "the peer list can't be read: \(error)"))
+        }
+    }
+
+    private func build(
+        to node: NodeUUID, anonymous: Bool, along choose: (NodeRecord) throws(PathFailure) -> [NodeRecord]
+    ) async -> Outcome {
+        do {
+            guard let row = try await store.peer(node), let destination = book.record(of: row, at: SystemClock.wall())
+            else {
+                return .failure(
+                    ConnectFault(.unknownPeer, "no signed record of \(node) is known: add it with 'card --record'"))
+            }
+            try await book.fill(at: SystemClock.wall())
+            var fault = ConnectFault(.unreachable, "no path could be built")
+            for _ in 0..<Connector.pathAttemptsMax {
+                let path: [NodeRecord]
+                do { path = try choose(destination) } catch { return .failure(ConnectFault(path: error)) }
+                switch await circuit(path, to: destination, anonymous: anonymous) {
+                case .success(let session): return .success(session)
+                case .failure(let failure): fault = failure
+                }
+            }
+            return .failure(fault)
+        } catch {
+            return .failure(ConnectFault(.unreachable, "the peer list can't be read: \(error)"))
+        }
+    }
+
+    private func circuit(_ path: [NodeRecord], to destination: NodeRecord, anonymous: Bool) async -> Outcome {
+        guard let head = path.first else { return .failure(ConnectFault(.noRoute, "the path is empty")) }
+        let first = await shared(.direct(head.node)) {
+            await self.dialler.dial(head.node, at: head.endpoints, anonymous: false, publicOnly: false)
+        }
+        switch first {
+        case .failure(let fault):
+            book.missed(head.node)
+            return .failure(ConnectFault(fault.code, "first relay \(head.node): \(fault.reason)"))
+        case .success(let session):
+            let outcome = await circuits.build(over: session, path, to: destination, anonymous: anonymous)
+            if case .failure(let fault) = outcome, let missing = fault.missing { book.missed(missing) }
+            return outcome
+        }
+    }
+}
+
+/// Why there is no session, for the extender that asked.
+struct ConnectFault: Error {
+    let code: ConnectFailure.Code
+    let reason: String
+    /// The relay that was not reached, to be left out for a while.
+    var missing: NodeUUID?
+
+    static let overloaded = ConnectFault(.overloaded, "too many requests wait for the same session")
+    static let unknownPeer = ConnectFault(.unknownPeer, "no address of the peer is known; add it with 'peers add'")
+
+    init(_ code: ConnectFailure.Code, _ reason: String, missing: NodeUUID? = nil) {
+        self.code = code
+        self.reason = reason
+        self.missing = missing
+    }
+
+    init(path failure: PathFailure) { self.init(.noRoute, "no path over relays: \(failure)") }
+
+    /// What a failed handshake means to who dialled.
+    init(_ failure: SessionFailure) {
+        switch failure {
+        case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle:
+            self.init(.notAccepted, ConnectFault.unanswered)
+        case .notAdmitted: self.init(.refused, "the peer is not allowed here; see 'peers allow'")
+        case .certificateRefused: self.init(.notAccepted, "the node there is not the one that was dialled")
+        case .noCommonSuite: self.init(.notAccepted, "no suite in common")
+        case .protocolViolation, .limitExceeded: self.init(.notAccepted, "the peer broke the protocol")
+        }
+    }
+
+    /// What is said of a dial without an answer.
+    static let unanswered = "no answer: wrong UUID, secret or clock, or not allowed there"
+}

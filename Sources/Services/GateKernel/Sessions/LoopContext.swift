@@ -1,0 +1,75 @@
+import GateCrypto
+import GateModel
+import GateSession
+import GateStore
+import GateTransport
+import NIOCore
+
+/// What everything on one event loop of a worker shares: secrets' slab, randomness, and the circuits' timer.
+///
+/// `@unchecked Sendable`: touched on `eventLoop` only, but for the constants.
+final class LoopContext: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    /// Keys, limits and settings of handshakes on this loop.
+    let environment: SessionEnvironment
+    /// For padding, cell tails and the like.
+    var random: FastRandom
+
+    private var parties: [ObjectIdentifier: any CircuitParty] = [:]
+    private var timer: RepeatedTask?
+
+    /// How often circuits' deadlines are looked at; none is finer than seconds.
+    static let tick = TimeAmount.seconds(1)
+
+    init(eventLoop: any EventLoop, environment: SessionEnvironment, random: consuming FastRandom) {
+        self.eventLoop = eventLoop
+        self.environment = environment
+        self.random = random
+    }
+
+    /// The certificate was renewed: sessions that begin from now on show it.
+    func use(_ credentials: WorkerCredentials) {
+        eventLoop.execute { self.environment.credentials = credentials }
+    }
+
+    /// Node settings changed.
+    func use(_ settings: NodeSettingValues) {
+        eventLoop.execute { self.apply(settings) }
+    }
+
+    /// Takes over what handshakes and sessions need; connections that begin from now on follow it.
+    func apply(_ settings: NodeSettingValues) {
+        environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
+        environment.settings.pingInterval = settings[NodeSettings.pingInterval]
+        environment.settings.idleTime = settings[NodeSettings.pingInterval] + settings[NodeSettings.pingTimeout]
+        let least = settings[NodeSettings.paddingMinimum]
+        environment.settings.recordPadding = least...max(least, settings[NodeSettings.paddingMaximum])
+    }
+
+    /// How many circuits have their machine on this loop.
+    var partyCount: Int { parties.count }
+
+    func enter(_ party: any CircuitParty) {
+        parties[ObjectIdentifier(party)] = party
+        guard timer == nil else { return }
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: LoopContext.tick, delay: LoopContext.tick) { [weak self] _ in
+            self?.lookAtDeadlines()
+        }
+    }
+
+    func leave(_ party: any CircuitParty) {
+        parties[ObjectIdentifier(party)] = nil
+        if parties.isEmpty {
+            timer?.cancel()
+            timer = nil
+        }
+    }
+
+    private func lookAtDeadlines() {
+        let now = SystemClock.now()
+        for party in Array(parties.values) { party.deadlinePassed(at: now) }
+    }
+
+    /// What is shown of the circuits on this loop.
+    var circuitDescriptions: [CircuitDescription] { parties.values.compactMap(\.description) }
+}

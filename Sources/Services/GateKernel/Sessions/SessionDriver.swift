@@ -1,0 +1,17 @@
+import GateModel
+import GateWire
+import NIOCore
+
+/// What carries a session: a TCP connection, or a circuit. Used on its own loop only.
+protocol SessionDriver: AnyObject {
+    /// Puts a message into the session's queue; nothing leaves before ``flush()``.
+    func enqueue(_ message: SessionMessage)
+    /// A number for a stream that this side opens; `nil` while too many are open.
+    func makeAlias() -> UInt32?
+    /// Seals and sends what waits, as far as the carrier takes it.
+    func flush()
+    /// Bytes that wait in the session and its carrier.
+    var waitingByteCount: Int { get }
+    /// Says `reason` to the other side and ends.
+    func close(_ reason: SessionCloseReason)
+}

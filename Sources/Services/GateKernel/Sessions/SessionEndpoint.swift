@@ -1,0 +1,276 @@
+import GateLink
+import GateModel
+import GateWire
+import NIOCore
+
+/// A standing session as the rest of the worker sees it: which streams and circuits go over it, and where their bytes
+/// go next. One per session, on the loop of what carries it.
+///
+/// `@unchecked Sendable`: the constants are; everything else is touched on `eventLoop` only.
+final class SessionEndpoint: @unchecked Sendable {
+    let id: SessionID
+    let peer: PeerName
+    let eventLoop: any EventLoop
+    let isRelayed: Bool
+    let isInbound: Bool
+    let since: UnixTime
+    let kernel: KernelState
+
+    /// What carries the session; `nil` once it has ended.
+    private(set) var driver: (any SessionDriver)?
+    /// What the other side says that it has.
+    private(set) var extenders: [ExtenderID] = []
+    /// Circuits that go over this session.
+    var circuits: CircuitTable
+
+    private var streams: [UInt32: StreamBridge] = [:]
+    private var halfClosed: [UInt32: StreamEnds] = [:]
+    private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
+
+    /// Bytes that wait below which extenders may send more.
+    static let lowWaterBytes = 1 << 20
+    /// Bytes of messages that one extender may have on the way to one peer. Streams have windows of their own.
+    static let extenderWindowBytes: UInt64 = 8 << 20
+
+    /// One extender's link as this session feeds it: a class, so that appending mutates in place.
+    private final class LinkOutlet {
+        var outlet: LoopOutlet<ToLink>
+        var received: UInt64 = 0
+        var granted = SessionEndpoint.extenderWindowBytes
+
+        init(to attachment: Attachment) {
+            outlet = LoopOutlet(to: attachment.eventLoop) { [weak attachment] in attachment?.take($0) }
+        }
+    }
+
+    init(
+        id: SessionID, peer: PeerName, eventLoop: any EventLoop, isRelayed: Bool, isInbound: Bool, since: UnixTime,
+        driver: any SessionDriver, kernel: KernelState
+    ) {
+        self.id = id
+        self.peer = peer
+        self.eventLoop = eventLoop
+        self.isRelayed = isRelayed
+        self.isInbound = isInbound
+        self.since = since
+        self.driver = driver
+        self.kernel = kernel
+        circuits = CircuitTable(isInbound: isInbound)
+    }
+
+    var streamCount: Int { streams.count }
+
+    // MARK: From the peer
+
+    /// One message of the session; ``batchEnded()`` follows the last of a read.
+    func received(_ message: SessionMessage) {
+        switch message {
+        case .streamData(let alias, let data):
+            guard let bridge = streams[alias] else { return }
+            kernel.metrics.streamBytesIn.add(data.readableBytes)
+            toLink(bridge, .data(data))
+        case .streamCredit(let alias, let limit): toLink(alias, .credit(limit: limit))
+        case .streamAcknowledged(let alias, let offset): toLink(alias, .acknowledged(offset: offset))
+        case .streamFinish(let alias):
+            toLink(alias, .finish)
+            close(alias, .peer)
+        case .streamReset(let alias, let code):
+            toLink(alias, .reset(code: code))
+            forget(alias)
+        case .streamOpen(let alias, let id, let extender, let priority, let credit):
+            opened(alias, id, extender, priority, credit)
+        case .cells(let cells): received(cells: cells)
+        case .circuitCredit(let circuit, let count):
+            guard let party = circuits.parties[circuit] else { return }
+            party.credited(count, circuit: circuit, on: self)
+            circuits.touched.append(party)
+        case .circuitDestroy(let circuit, let reason):
+            circuits.parties.removeValue(forKey: circuit)?.destroyed(reason, circuit: circuit, on: self)
+        case .extenders(let list): changed(extenders: list)
+        case .message(let message): deliver(message)
+        case .receipt(let id, let status): toEveryLink { .receipt(id, status) }
+        case .ping, .pong, .close: break  // the session deals with these itself
+        }
+    }
+
+    /// The driver has worked off a read.
+    func batchEnded() {
+        for link in outlets.values { link.outlet.flush() }
+        circuitBatchEnded()
+        flush()
+    }
+
+    /// What carries the session has ended; nothing more comes.
+    func ended(reason: String) {
+        guard driver != nil else { return }
+        driver = nil
+        for (_, bridge) in streams { toLink(bridge, .reset(code: StreamResetCode.peerGone.rawValue)) }
+        streams = [:]
+        halfClosed = [:]
+        for link in outlets.values { link.outlet.flush() }
+        circuitsEnded()
+        kernel.ended(self, reason: reason)
+    }
+
+    // MARK: To the peer
+
+    func enqueue(_ message: SessionMessage) { driver?.enqueue(message) }
+
+    func flush() {
+        guard let driver else { return }
+        driver.flush()
+        if driver.waitingByteCount < SessionEndpoint.lowWaterBytes { grant() }
+    }
+
+    func close(_ reason: SessionCloseReason) { driver?.close(reason) }
+
+    /// What an extender's link sends to this session.
+    func take(_ items: [ToSession], from attachment: Attachment) {
+        for item in items {
+            switch item {
+            case .stream(let bridge, let event): take(event, of: bridge)
+            case .message(let message):
+                outlet(to: attachment).received += UInt64(message.payload.readableBytes)
+                enqueue(.message(message))
+            case .receipt(let id, let status): enqueue(.receipt(id: id, status: status))
+            }
+        }
+        for link in outlets.values { link.outlet.flush() }
+        flush()
+    }
+
+    private func take(_ event: StreamEvent, of bridge: StreamBridge) {
+        guard driver != nil else {
+            if case .reset = event { return }
+            return bridge.attachment.eventLoop.execute {
+                bridge.attachment.take([.stream(bridge, .reset(code: StreamResetCode.peerGone.rawValue))])
+            }
+        }
+        if case .open(let credit) = event { return open(bridge, credit: credit) }
+        let alias = bridge.sessionAlias
+        guard streams[alias] === bridge else { return }
+        switch event {
+        case .open: break
+        case .data(let data):
+            kernel.metrics.streamBytesOut.add(data.readableBytes)
+            enqueue(.streamData(alias: alias, data))
+        case .credit(let limit): enqueue(.streamCredit(alias: alias, limit: limit))
+        case .acknowledged(let offset): enqueue(.streamAcknowledged(alias: alias, offset: offset))
+        case .finish:
+            enqueue(.streamFinish(alias: alias))
+            close(alias, .extender)
+        case .reset(let code):
+            enqueue(.streamReset(alias: alias, code: code))
+            forget(alias)
+        }
+    }
+
+    private func open(_ bridge: StreamBridge, credit: UInt64) {
+        guard let alias = driver?.makeAlias() else {
+            return toLink(bridge, .reset(code: StreamResetCode.refused.rawValue))
+        }
+        bridge.sessionAlias = alias
+        streams[alias] = bridge
+        enqueue(
+            .streamOpen(
+                alias: bridge.sessionAlias, id: bridge.id, extender: bridge.extender, priority: bridge.priority,
+                credit: credit))
+    }
+
+    // MARK: Streams
+
+    private func opened(
+        _ alias: UInt32, _ id: StreamID, _ extender: ExtenderID, _ priority: Priority, _ credit: UInt64
+    ) {
+        guard streams[alias] == nil, let attachment = kernel.attachment(of: extender, for: id) else {
+            return enqueue(.streamReset(alias: alias, code: StreamResetCode.noSuchExtender.rawValue))
+        }
+        let bridge = StreamBridge(
+            id: id, extender: extender, priority: priority, session: self, attachment: attachment)
+        bridge.sessionAlias = alias
+        streams[alias] = bridge
+        toLink(bridge, .open(credit: credit))
+    }
+
+    private func close(_ alias: UInt32, _ end: StreamEnds) {
+        guard streams[alias] != nil else { return }
+        let ends = halfClosed[alias, default: []].union(end)
+        halfClosed[alias] = ends
+        if ends == [.peer, .extender] { forget(alias) }
+    }
+
+    private func forget(_ alias: UInt32) {
+        streams[alias] = nil
+        halfClosed[alias] = nil
+    }
+
+    // MARK: Links
+
+    private func toLink(_ alias: UInt32, _ event: StreamEvent) {
+        if let bridge = streams[alias] { toLink(bridge, event) }
+    }
+
+    private func toLink(_ bridge: StreamBridge, _ event: StreamEvent) {
+        outlet(to: bridge.attachment).outlet.append(.stream(bridge, event))
+    }
+
+    private func toEveryLink(_ item: () -> ToLink.Notice) {
+        for attachment in kernel.attachments() {
+            outlet(to: attachment).outlet.append(.notice(self, item()))
+        }
+    }
+
+    private func outlet(to attachment: Attachment) -> LinkOutlet {
+        let key = ObjectIdentifier(attachment)
+        if let link = outlets[key] { return link }
+        let link = LinkOutlet(to: attachment)
+        outlets[key] = link
+        return link
+    }
+
+    /// What waits has gone: every extender may send as much again.
+    private func grant() {
+        for link in outlets.values {
+            let limit = link.received + SessionEndpoint.extenderWindowBytes
+            guard limit - link.granted >= SessionEndpoint.extenderWindowBytes / 4 else { continue }
+            link.granted = limit
+            link.outlet.append(.notice(self, .credit(limit: limit)))
+            link.outlet.flush()
+        }
+    }
+
+    /// A link is gone: its streams are too.
+    func detached(_ attachment: Attachment) {
+        for (alias, bridge) in streams where bridge.attachment === attachment {
+            enqueue(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
+            forget(alias)
+        }
+        outlets[ObjectIdentifier(attachment)] = nil
+        flush()
+    }
+
+    private func changed(extenders list: [ExtenderID]) {
+        extenders = list
+        toEveryLink { .extenders(list) }
+    }
+
+    private func deliver(_ message: ExtenderMessage) {
+        guard
+            let attachment = kernel.attachment(
+                of: message.extender, for: StreamID(replica: id.value.low, counter: message.id))
+        else {
+            if message.flags.contains(.receiptWanted) {
+                enqueue(.receipt(id: message.id, status: .noSuchExtender))
+            }
+            return
+        }
+        outlet(to: attachment).outlet.append(.notice(self, .message(message)))
+    }
+}
+
+/// Which sides of a stream have sent their last byte.
+struct StreamEnds: OptionSet {
+    let rawValue: UInt8
+    static let peer = StreamEnds(rawValue: 1)
+    static let extender = StreamEnds(rawValue: 2)
+}

@@ -1,0 +1,65 @@
+import GateLink
+import GateModel
+import GateWire
+import NIOCore
+
+/// One extender stream on its way through this worker: the session's side and the link's side of it.
+///
+/// A bridge is made by the side that sees the stream first and handed to the other.
+///
+/// `@unchecked Sendable`: `sessionAlias` is touched on the session's loop only, `linkAlias` on the link's only, the
+/// rest is constant.
+final class StreamBridge: @unchecked Sendable {
+    let id: StreamID
+    let extender: ExtenderID
+    let priority: Priority
+    /// Strong both; the tables that hold bridges are emptied when the session or the link ends.
+    let session: SessionEndpoint
+    let attachment: Attachment
+
+    /// The stream's number on the session; 0 until one is allotted.
+    var sessionAlias: UInt32 = 0
+    /// The stream's number on the link; 0 until one is allotted.
+    var linkAlias: UInt32 = 0
+
+    init(id: StreamID, extender: ExtenderID, priority: Priority, session: SessionEndpoint, attachment: Attachment) {
+        self.id = id
+        self.extender = extender
+        self.priority = priority
+        self.session = session
+        self.attachment = attachment
+    }
+}
+
+/// What happens on a stream, whichever way it goes.
+enum StreamEvent: Sendable {
+    /// The opener allows this many bytes towards itself.
+    case open(credit: UInt64)
+    case data(ByteBuffer)
+    case credit(limit: UInt64)
+    case acknowledged(offset: UInt64)
+    case finish
+    case reset(code: UInt32)
+}
+
+/// What a session hands to an extender's link.
+enum ToLink: Sendable {
+    case stream(StreamBridge, StreamEvent)
+    case notice(SessionEndpoint, Notice)
+
+    enum Notice: Sendable {
+        case message(ExtenderMessage)
+        case receipt(UInt64, ReceiptStatus)
+        case extenders([ExtenderID])
+        case credit(limit: UInt64)
+        case connected
+        case disconnected(reason: String)
+    }
+}
+
+/// What an extender's link hands to a session.
+enum ToSession: Sendable {
+    case stream(StreamBridge, StreamEvent)
+    case message(ExtenderMessage)
+    case receipt(UInt64, ReceiptStatus)
+}
