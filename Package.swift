@@ -105,7 +105,7 @@ let modules = [
     Module(
         name: "GateExtenderKit", layer: .services,
         uses: ["GateModel", "GateLink", "GateStore", "GateTelemetry", "GateLinkTransport", "GateLinkStore"],
-        libraries: [nioCore, nioPosix, nioSSL, logging, metrics, metricsCore, lifecycle]),
+        libraries: [nioCore, nioPosix, nioSSL, logging, metrics, lifecycle]),
     Module(
         name: "QuantumGate", layer: .services,
         uses: [

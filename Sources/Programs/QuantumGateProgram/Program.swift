@@ -1,4 +1,8 @@
+internal import CWipe
+internal import GateCommand
+
+/// `quantumgate`: the command of operators. See `QuantumGateCommand`.
 @main
 enum Program {
-    static func main() {}
+    static func main() async { await QuantumGateCommand.main() }
 }

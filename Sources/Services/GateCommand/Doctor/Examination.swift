@@ -1,0 +1,141 @@
+internal import Foundation
+internal import GateCrypto
+internal import GateLinkTransport
+internal import GateModel
+internal import GateSettings
+internal import GateStore
+internal import Glibc
+
+/// What `doctor` looks at.
+enum Examination {
+    static func all(of directory: String) async -> [Finding] {
+        var findings = [clock(), lockedMemory(ProcessHardening.lockedMemoryLimit), descriptors()]
+        let settings: LocalSettings
+        do throws(SettingsFaults) {
+            settings = try await LocalSettings.load(directory: directory)
+        } catch {
+            let faults = error.faults.map { Finding(subject: "settings", verdict: .bad, found: "\($0)") }
+            return faults + findings
+        }
+        findings.insert(Finding(subject: "settings", verdict: .good, found: settings.file), at: 0)
+        findings += files(settings) + [credential(settings)]
+        let state = NodeState.read(settings.nodeStatePath)
+        findings.append(processes(state))
+        if state == nil { findings += await ports(settings) }
+        findings.append(await database(settings, isRunning: state != nil))
+        return findings
+    }
+
+    /// First flights carry the minute; a clock that is more than five minutes off meets silence everywhere.
+    private static func clock() -> Finding {
+        guard SystemClock.isSynchronised else {
+            return Finding(
+                subject: "clock", verdict: .poor, found: "not synchronised, as far as the system knows",
+                advice: "Run chrony or systemd-timesyncd: peers ignore dials from clocks more than 5 minutes off.")
+        }
+        return Finding(subject: "clock", verdict: .good, found: "synchronised")
+    }
+
+    static func lockedMemory(_ limit: Int?) -> Finding {
+        let needed = SecretSlab.lockedBytesDefault
+        guard let limit else {
+            return Finding(subject: "locked memory", verdict: .poor, found: "the limit is not known")
+        }
+        guard limit < needed else {
+            let text = limit == .max ? "no limit" : "\(limit >> 10) KiB may be locked"
+            return Finding(subject: "locked memory", verdict: .good, found: text)
+        }
+        return Finding(
+            subject: "locked memory", verdict: .poor,
+            found: "only \(limit >> 10) of \(needed >> 10) KiB may be locked, so secrets may reach the swap",
+            advice: "Raise it (`ulimit -l`, LimitMEMLOCK= in the unit, --ulimit memlock= of a container), or encrypt the swap.")
+    }
+
+    private static func descriptors() -> Finding {
+        let limit = ProcessHardening.raiseDescriptorLimit() ?? 0
+        guard limit < 8_192 else { return Finding(subject: "descriptors", verdict: .good, found: "\(limit) may be open") }
+        return Finding(
+            subject: "descriptors", verdict: .poor, found: "only \(limit) may be open; each session takes one",
+            advice: "Raise the hard limit (`ulimit -Hn`, LimitNOFILE= in the unit).")
+    }
+
+    /// Secrets that others may read are none.
+    private static func files(_ settings: LocalSettings) -> [Finding] {
+        let secrets = [settings.vaultKeyPath, settings.databasePath, settings.sharedSecretPath].compactMap { $0 }
+        return secrets.map { path in
+            var status = stat()
+            guard stat(path, &status) == 0 else {
+                return Finding(subject: "files", verdict: .bad, found: "there is no \(path)", advice: "Restore it from your backup.")
+            }
+            guard status.st_mode & 0o077 != 0 else { return Finding(subject: "files", verdict: .good, found: path) }
+            return Finding(
+                subject: "files", verdict: .poor, found: "\(path) can be read by others", advice: "chmod 600 \(path)")
+        }
+    }
+
+    private static func credential(_ settings: LocalSettings) -> Finding {
+        do {
+            let credential = try LinkCredential.load(from: settings.credentialDirectory(OperatorLink.author))
+            let left = credential.notAfter.seconds - Int64(Date().timeIntervalSince1970)
+            let days = left / 86_400
+            guard left > 0 else {
+                return Finding(
+                    subject: "credentials", verdict: .bad, found: "the operator's credential has expired",
+                    advice: "quantumgate credential issue --role operator --name operator (and the others)")
+            }
+            return Finding(
+                subject: "credentials", verdict: days < 30 ? .poor : .good, found: "end in \(days) days",
+                advice: days < 30 ? "Issue new ones with `quantumgate credential issue`." : nil)
+        } catch {
+            return Finding(subject: "credentials", verdict: .bad, found: "\(error)")
+        }
+    }
+
+    private static func processes(_ state: NodeState?) -> Finding {
+        guard let state else {
+            return Finding(subject: "processes", verdict: .good, found: "`quantumgate node` does not run here")
+        }
+        let broken = state.children.filter { $0.phase != "ready" }
+        guard let first = broken.first else {
+            return Finding(subject: "processes", verdict: .good, found: "\(state.children.count) run")
+        }
+        return Finding(
+            subject: "processes", verdict: .bad,
+            found: "\(first.name) is \(first.phase)" + (first.lastEnd.map { ", last ended: \($0)" } ?? ""),
+            advice: "Its log says why.")
+    }
+
+    private static func ports(_ settings: LocalSettings) async -> [Finding] {
+        var endpoints = settings.peers.listen.map { ("peers.listen", $0) }
+        endpoints += [("database.link", settings.database.link), ("database.admin", settings.database.admin)]
+        for index in 0..<settings.node.workers {
+            endpoints.append(("kernel.link", settings.kernelLink(index: index)))
+            endpoints.append(("kernel.admin", settings.kernelAdmin(index: index)))
+        }
+        if settings.socks5.enabled {
+            endpoints += [("socks5.listen", settings.socks5.listen), ("socks5.admin", settings.socks5.admin)]
+        }
+        var findings: [Finding] = []
+        for (key, endpoint) in endpoints {
+            guard let reason = await PortProbe.reasonNotToBind(endpoint) else { continue }
+            findings.append(
+                Finding(
+                    subject: "ports", verdict: .bad, found: "\(endpoint) can't be used: \(reason)",
+                    advice: "End what uses it, or change \(key) in \(settings.file)."))
+        }
+        guard findings.isEmpty else { return findings }
+        return [Finding(subject: "ports", verdict: .good, found: "\(endpoints.count) are free")]
+    }
+
+    private static func database(_ settings: LocalSettings, isRunning: Bool) async -> Finding {
+        guard isRunning else {
+            return Finding(subject: "database", verdict: .good, found: "its service does not run; nothing to ask")
+        }
+        do {
+            let count = try await OperatorLink.with(settings) { store in try await store.workers().count }
+            return Finding(subject: "database", verdict: .good, found: "answers; \(count) workers are registered")
+        } catch {
+            return Finding(subject: "database", verdict: .bad, found: "\(error)")
+        }
+    }
+}

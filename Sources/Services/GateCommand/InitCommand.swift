@@ -1,0 +1,76 @@
+internal import ArgumentParser
+internal import GateModel
+internal import GateSettings
+
+struct InitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Makes a node's folder: identity, settings, credentials; prints the node's UUID.",
+        discussion: """
+            Never overwrites a node. Several nodes on one machine need ports of their own:
+
+              quantumgate init a --port-base 7700
+              quantumgate init b --port-base 7800
+
+            With a base N: peers at N, links from N + 10, database N + 20, metrics from N + 30, SOCKS5 at N + 80.
+            """)
+    @OptionGroup var node: NodeOptions
+    @Argument(help: "The folder to make.", completion: .directory)
+    var directory: String?
+    @Option(
+        name: .customLong("listen"), parsing: .upToNextOption,
+        help: "Where other nodes connect; several are fine. (default: 0.0.0.0:7700 [::]:7700)")
+    var listen: [Endpoint] = []
+    @Option(
+        name: .customLong("advertise"), parsing: .upToNextOption,
+        help: "Addresses to put on the node's card, where they differ.")
+    var advertise: [Endpoint] = []
+    @Option(help: "Derives every port from this one.") var portBase: UInt16?
+    @Option(help: "Kernel workers to run.") var workers = 1
+    @Option(help: "Where programs on this machine speak SOCKS5.") var socks5: Endpoint?
+
+    func validate() throws {
+        guard NodeLocalSettings.workersRange.contains(workers) else {
+            let range = NodeLocalSettings.workersRange
+            throw ValidationError("--workers takes \(range.lowerBound) to \(range.upperBound).")
+        }
+        guard (portBase ?? 1) > 0, (portBase ?? 1) <= LocalSettings.portBaseMax else {
+            throw ValidationError("--port-base takes 1 to \(LocalSettings.portBaseMax).")
+        }
+        guard max(listen.count, advertise.count) <= PeerListenSettings.listenCountMax else {
+            throw ValidationError("\(PeerListenSettings.listenCountMax) addresses are the most.")
+        }
+    }
+
+    func run() async throws {
+        var settings = LocalSettings(directory: node.path(given: directory))
+        if let portBase { settings.derivePorts(from: portBase) }
+        if !listen.isEmpty { settings.peers.listen = listen }
+        settings.peers.advertise = advertise
+        settings.node.workers = workers
+        if let socks5 { settings.socks5.listen = socks5 }
+        let uuid = try await NodeFolder.create(settings)
+        printLine("\(uuid)")
+        printNote(InitCommand.advice(settings))
+    }
+
+    static func advice(_ settings: LocalSettings) -> String {
+        """
+
+        Made \(settings.directory).
+
+        The node's identity is these two, and only together:
+          \(settings.databasePath)   the identity key, sealed
+          \(settings.vaultKeyPath)   what opens it
+        Save both where only you can read them, also:
+          \(settings.authorityDirectory)/, \(settings.directory)/credentials/   for the node's own processes
+        Save the database while the node is stopped, or with `sqlite3 FILE ".backup COPY"`. To restore, put all
+        back in their places before `quantumgate node`. What is lost can't be made again: a new identity is a new UUID,
+        and every peer has to add it anew.
+
+        Next:
+          quantumgate node \(settings.directory)
+          quantumgate card --dir \(settings.directory)
+        """
+    }
+}

@@ -1,0 +1,90 @@
+internal import GateLink
+internal import GateLinkTransport
+internal import GateModel
+internal import GateSettings
+internal import GateStore
+internal import Logging
+internal import NIOPosix
+
+/// What an operator's commands use of the database service.
+typealias OperatorStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionStore & RefusalStore
+    & RightsStore
+
+/// The link of a command to the database service, under the operator's credential.
+enum OperatorLink {
+    /// Name of the operator's credential folder, and what history shows as the author of a change.
+    static let author = "operator"
+    /// How long a command waits for the database service.
+    static let patience = Duration.seconds(5)
+
+    /// Gives `body` the node's store; fails with advice where the database service can't be reached.
+    static func with<Result: Sendable>(
+        _ node: NodeOptions, _ body: @Sendable (any OperatorStore) async throws -> Result
+    ) async throws -> Result {
+        let settings = try await node.settings()
+        return try await with(settings, body)
+    }
+
+    static func with<Result: Sendable>(
+        _ settings: LocalSettings, _ body: @Sendable (any OperatorStore) async throws -> Result
+    ) async throws -> Result {
+        let credential: LinkCredentialSource
+        do {
+            credential = try LinkCredentialSource(directory: settings.credentialDirectory(author))
+        } catch {
+            throw CommandFailure("the operator's credential can't be used: \(error)")
+        }
+        let keeper = LinkKeeper(
+            target: .network(settings.database.link, credential: credential), expects: .database,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: Logger(label: "command") { _ in SwiftLogNoOpLogHandler() })
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await keeper.run() }
+            defer { group.cancelAll() }
+            guard await isConnected(keeper.requester) else {
+                throw CommandFailure(
+                    "no database service answers at \(settings.database.link); is the node running? "
+                        + "Start it with `quantumgate node \(settings.directory)`, or look with `quantumgate doctor`.")
+            }
+            do {
+                throw StoreFailure.unavailable
+            } catch let failure as StoreFailure {
+                throw try judged(failure)
+            }
+        }
+    }
+
+    private static func isConnected(_ requester: LinkRequester) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { await requester.connected() }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+    }
+
+    /// Prints a refusal and gives its exit code; other failures become a sentence.
+    private static func judged(_ failure: StoreFailure) throws -> any Error {
+        switch failure {
+        case .notPermitted, .invalid, .conflict, .quotaExceeded, .otherBundle:
+            printNote("Refused: \(failure)")
+            return CommandExit.refused
+        case .notFound, .leaseLost, .notProven, .wrongVaultKey, .newerSchema, .unavailable, .damaged:
+            return CommandFailure("\(failure)")
+        }
+    }
+}
+
+/// The node's UUID as its operator's credential says; needs no running node.
+enum NodeIdentityName {
+    static func node(of settings: LocalSettings) throws -> NodeUUID {
+        do {
+            return try LinkCredential.load(from: settings.credentialDirectory(OperatorLink.author)).name.node
+        } catch {
+            throw CommandFailure("the operator's credential can't be used: \(error)")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+internal import ArgumentParser
+internal import GateModel
+internal import GateStore
+
+struct SettingsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "settings",
+        abstract: "Shows and changes what all workers of the node share; it takes effect at once.",
+        discussion: """
+            Settings of one machine (addresses, paths, logs) are in its quantumgate.yaml instead: see `config check`.
+            """,
+        subcommands: [List.self, Get.self, Set.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists every setting with its value.")
+        @OptionGroup var node: NodeOptions
+        @OptionGroup var listing: ListingOptions
+
+        func run() async throws {
+            let rows = try await OperatorLink.with(node) { store in try await store.settings() }
+            printLine(try SettingListing.listing(of: rows).text(json: listing.json))
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Prints one setting's value.", discussion: "With --explain also what it does and takes.")
+        @OptionGroup var node: NodeOptions
+        @Argument(help: "The setting's key.") var key: String
+        @Flag(help: "Say what the setting does, what it takes, its default and its history.") var explain = false
+
+        func run() async throws {
+            let key = key
+            let definition = try NodeSettings.definition(of: key)
+            let (rows, history) = try await OperatorLink.with(node) { store in
+                (try await store.settings(), try await store.history(of: key))
+            }
+            printLine(NodeSettingValues(rows: rows).text(of: definition))
+            guard explain else { return }
+            printLine("\n\(definition.doc)\nTakes \(definition.values); default \(definition.fallback).")
+            for row in history {
+                printLine("\(timeText(row.changedAt.seconds))  \(row.value ?? "(default)")  by \(row.changedBy)")
+            }
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Changes one setting.", discussion: "Without a value: back to the default.")
+        @OptionGroup var node: NodeOptions
+        @Argument(help: "The setting's key.") var key: String
+        @Argument(help: "Its value; left out: the default.") var value: String?
+
+        func run() async throws {
+            let (key, value) = (key, value)
+            let row = try await OperatorLink.with(node) { store in
+                try await store.set(key, to: value, by: OperatorLink.author, expecting: nil)
+            }
+            printLine("\(key) = \(row.value ?? "(default)")")
+        }
+    }
+}
+
+/// Settings as a listing shows them.
+enum SettingListing {
+    struct Row: Encodable {
+        let key: String
+        let value: String
+        let fallback: String
+        let isSet: Bool
+        let doc: String
+    }
+
+    static func listing(of rows: [SettingRow]) -> Listing<Row> {
+        let values = NodeSettingValues(rows: rows)
+        return Listing(
+            columns: [
+                ("KEY", { $0.key }), ("VALUE", { $0.isSet ? "\($0.value) *" : $0.value }), ("DEFAULT", { $0.fallback }),
+                ("WHAT IT DOES", { $0.doc }),
+            ],
+            rows: NodeSettings.all.map { definition in
+                Row(
+                    key: definition.key, value: values.text(of: definition), fallback: definition.fallback,
+                    isSet: values.isSet(definition), doc: definition.doc)
+            },
+            empty: "")
+    }
+}
