@@ -5,6 +5,9 @@ package protocol VaultStore: Sendable {
     /// The sealed value of a name; `nil` if there is none.
     func vaultRow(_ name: String) async throws(StoreFailure) -> [UInt8]?
 
+    /// The number of a worker's name, the same in `WorkerRow.id`; given at first asking and never to another name.
+    func workerID(of name: String) async throws(StoreFailure) -> UInt64
+
     /// Stores a sealed value. Unless `replacing`, `.conflict` if the name is taken.
     func putVaultRow(_ name: String, _ sealed: [UInt8], replacing: Bool) async throws(StoreFailure)
 }
@@ -15,20 +18,15 @@ package struct CertificationChallenge: Sendable, Equatable {
     package let id: UInt64
     /// The vault's X25519 key of this challenge.
     package let ephemeralKey: [UInt8]
-    /// Random bytes that the proof covers.
-    package let nonce: [UInt8]
 
     /// Bytes of the key.
     package static let keyBytes = 32
-    /// Bytes of the nonce.
-    package static let nonceBytes = 32
     /// How long a challenge can be answered.
     package static let lifetime = Duration.seconds(30)
 
-    package init(id: UInt64, ephemeralKey: [UInt8], nonce: [UInt8]) {
+    package init(id: UInt64, ephemeralKey: [UInt8]) {
         self.id = id
         self.ephemeralKey = ephemeralKey
-        self.nonce = nonce
     }
 }
 
@@ -38,7 +36,7 @@ package struct CertificationRequest: Sendable, Equatable {
     package let challenge: UInt64
     /// The worker's X25519 static public key.
     package let staticKey: [UInt8]
-    /// HMAC-SHA256 over name, nonce and both keys, under a key derived from X25519 between static and ephemeral key.
+    /// HMAC-SHA256 under what static and ephemeral key agree on; see `PossessionChallenge`.
     package let proof: [UInt8]
     /// Feature bits to certify.
     package let features: UInt64

@@ -121,6 +121,16 @@ extension SQLiteStore: VaultStore {
         }
     }
 
+    package func workerID(of name: String) async throws(StoreFailure) -> UInt64 {
+        try checkName(name)
+        return try await write { db, _ in
+            try db.execute(sql: "INSERT OR IGNORE INTO worker_name (name) VALUES (?)", arguments: [name])
+            let id = try Int64.fetchOne(db, sql: "SELECT id FROM worker_name WHERE name = ?", arguments: [name])
+            guard let id else { throw StoreFailure.unavailable }
+            return UInt64(bitPattern: id)
+        }
+    }
+
     package func putVaultRow(_ name: String, _ sealed: [UInt8], replacing: Bool) async throws(StoreFailure) {
         try checkName(name)
         try checkCount(sealed.count, of: "bytes of a vault row", atMost: StoreLimit.vaultRowBytes)

@@ -9,8 +9,7 @@ extension MemoryStore: WorkerStore, SessionStore, RefusalStore {
         let name = registration.name
         let known = liveWorkers.filter { $0.registration.name != name }
         guard known.count < StoreLimit.workers else { throw .quotaExceeded }
-        let id = workerIDs[name] ?? UInt64(workerIDs.count + 1)
-        workerIDs[name] = id
+        let id = try workerID(of: name)
         lastEpoch += 1
         let worker = Worker(
             registration: registration, id: id,

@@ -95,6 +95,13 @@ package actor MemoryStore: SettingsStore, AccessStore, RightsStore, VaultStore, 
 
     package func vaultRow(_ name: String) -> [UInt8]? { vault[name] }
 
+    package func workerID(of name: String) throws(StoreFailure) -> UInt64 {
+        try checkName(name)
+        let id = workerIDs[name] ?? UInt64(workerIDs.count + 1)
+        workerIDs[name] = id
+        return id
+    }
+
     package func putVaultRow(_ name: String, _ sealed: [UInt8], replacing: Bool) throws(StoreFailure) {
         try checkName(name)
         try checkCount(sealed.count, of: "bytes of a vault row", atMost: StoreLimit.vaultRowBytes)

@@ -40,8 +40,14 @@ package enum StoreContract {
     /// Every promise.
     package static let cases: [Case] = settings + peers + access + workers + sessions + rights + data + changes
 
-    /// Promises about the vault's rows, for stores that are databases.
-    package static func checkVault(_ store: any VaultStore) async throws {
+    /// Promises about the vault's rows and the workers' numbers, for stores that are databases.
+    package static func checkVault(_ store: any NodeStore) async throws {
+        let first = try await store.workerID(of: "kernel-1")
+        let second = try await store.workerID(of: "kernel-2")
+        try await expect(store.workerID(of: "kernel-1") == first, "a name keeps its number")
+        try expect(first != second, "names have different numbers")
+        let registered = try await store.registerWorker(two, lease: lease)
+        try expect(registered.id == second, "a registration has its name's number")
         try await expect(store.vaultRow("identity") == nil, "an unknown row is nil")
         try await store.putVaultRow("identity", [1, 2, 3], replacing: false)
         try await expect(store.vaultRow("identity") == [1, 2, 3], "a row is read as it was written")
