@@ -44,7 +44,8 @@ package final class ExtenderCore: Sendable {
 
     func attached(_ link: WorkerLink, node: NodeUUID) {
         let handle = LinkHandle(link)
-        roster.withLock { $0.attach(handle, node) }
+        let waiters = roster.withLock { $0.attach(handle, node) }
+        for waiter in waiters { waiter.finish() }
     }
 
     func detached(_ link: WorkerLink) {
@@ -86,7 +87,14 @@ package final class ExtenderCore: Sendable {
 
     var attachedLinks: [LinkHandle] { roster.withLock { $0.links } }
 
-    /// Direct sessions that there are.
+    /// Returns once a worker is attached, or on cancellation.
+    func attached() async {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        roster.withLock { $0.await(continuation) }
+        for await _ in stream {}
+    }
+
+    /// Sessions without relays that there are.
     var directSessions: [PeerSession] { roster.withLock { Array($0.direct.values) } }
 
     /// The link that a connect goes to: the one that holds a direct session to the node, one on `loop`, or the next in
@@ -124,10 +132,17 @@ private struct Roster {
     private(set) var direct: [SessionID: PeerSession] = [:]
     private(set) var node: NodeUUID?
     private var turn = 0
+    private var waiters: [AsyncStream<Void>.Continuation] = []
 
-    mutating func attach(_ link: LinkHandle, _ node: NodeUUID) {
+    mutating func attach(_ link: LinkHandle, _ node: NodeUUID) -> [AsyncStream<Void>.Continuation] {
         self.node = node
         links.append(link)
+        defer { waiters = [] }
+        return waiters
+    }
+
+    mutating func await(_ waiter: AsyncStream<Void>.Continuation) {
+        if links.isEmpty { waiters.append(waiter) } else { waiter.finish() }
     }
 
     mutating func detach(_ id: ObjectIdentifier) { links.removeAll { $0.id == id } }

@@ -39,6 +39,12 @@ public final class ExtenderService: Service {
     /// The names of the workers that are attached now.
     public var attachedWorkers: [String] { core.attachedLinks.map(\.worker) }
 
+    /// Returns once a worker is attached; at once where one is. A cancelled task returns early.
+    public func attached() async { await core.attached() }
+
+    /// Sessions without relays to peers that showed who they are.
+    public var sessions: [PeerSession] { core.directSessions }
+
     /// Event loops of links, for channels that will be spliced with streams: a server that takes its children's loops from
     /// here has no bytes cross threads. Falls back on `fallback` while no worker is attached.
     public func linkEventLoops(fallback: any EventLoopGroup) -> any EventLoopGroup {

@@ -1,0 +1,96 @@
+import GateModel
+import NIOCore
+import NIOPosix
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Finds the addresses of names with the machine's resolver, on threads of its own; bounded.
+final class ExitResolver: Sendable {
+    /// The most names that are resolved or wait; more fail at once.
+    static let waitingMax = 256
+    /// The most addresses of one name that are tried.
+    static let addressesMax = 8
+
+    private let pool: NIOThreadPool
+    private let waitingCount = Atomic<Int>(0)
+
+    init(threadCount: Int = 8) {
+        pool = NIOThreadPool(numberOfThreads: threadCount)
+    }
+
+    func start() { pool.start() }
+
+    /// The name's addresses in the resolver's order; empty where there are none, or too many names wait.
+    func addresses(of name: String) async -> [IPAddress] {
+        guard waitingCount.add(1, ordering: .relaxed).newValue <= Self.waitingMax else {
+            waitingCount.subtract(1, ordering: .relaxed)
+            return []
+        }
+        defer { waitingCount.subtract(1, ordering: .relaxed) }
+        return (try? await pool.runIfActive { resolve(name) }) ?? []
+    }
+
+    func stop() async { try? await pool.shutdownGracefully() }
+}
+
+private func resolve(_ name: String) -> [IPAddress] {
+    var hints = addrinfo()
+    #if canImport(Glibc)
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+    #else
+        hints.ai_socktype = SOCK_STREAM
+    #endif
+    hints.ai_flags = AI_ADDRCONFIG
+    var found: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(name, nil, &hints, &found) == 0 else { return [] }
+    defer { freeaddrinfo(found) }
+    var addresses: [IPAddress] = []
+    var next = found
+    while let entry = next, addresses.count < ExitResolver.addressesMax {
+        // The resolver's sockaddr is as long as its family says.
+        if let address = entry.pointee.ai_addr.flatMap({ address(of: $0) }), !addresses.contains(address) {
+            addresses.append(address)
+        }
+        next = entry.pointee.ai_next
+    }
+    return addresses
+}
+
+private func address(of socket: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
+    switch CInt(socket.pointee.sa_family) {
+    case AF_INET:
+        // A sockaddr of family AF_INET is a sockaddr_in.
+        socket.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
+            withUnsafeBytes(of: address.pointee.sin_addr) { IPAddress(bytes: $0) }
+        }
+    case AF_INET6:
+        // A sockaddr of family AF_INET6 is a sockaddr_in6.
+        socket.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
+            withUnsafeBytes(of: address.pointee.sin6_addr) { IPAddress(bytes: $0) }
+        }
+    default: nil
+    }
+}
+
+extension IPAddress {
+    /// The same address as a socket address. A scope has no place here: link-local addresses have none.
+    func socketAddress(port: UInt16) throws -> SocketAddress {
+        try SocketAddress(packedIPAddress: ByteBuffer(bytes: bytes), port: Int(port))
+    }
+
+    /// The address of a socket address; `nil` for other families.
+    init?(_ address: SocketAddress) {
+        switch address {
+        case .v4(let address): self.init(bytes: withUnsafeBytes(of: address.address.sin_addr) { Array($0) })
+        case .v6(let address): self.init(bytes: withUnsafeBytes(of: address.address.sin6_addr) { Array($0) })
+        case .unixDomainSocket: return nil
+        }
+    }
+}
