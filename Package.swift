@@ -208,6 +208,19 @@ let moduleTests =
     .filter { $0.layer != .system && $0.hasTests }
     .map { testTarget($0.name, [$0.name] + $0.uses.filter { !$0.hasPrefix("C") } + ["GateTestKit"], $0.libraries) }
 
+/// Programs that tests start: the same probe with and without `CWipe`.
+let memoryProbe = Target.target(
+    name: "MemoryProbe",
+    dependencies: ["GateModel", "GateCrypto", "GateWire", "GateSession", "GateTestKit"].map { .byName(name: $0) }
+        + [nioCore, crypto],
+    path: "Tests/Programs/MemoryProbe", swiftSettings: strict)
+
+func memoryProbeProgram(_ name: String, _ folder: String, _ uses: [String] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: (["MemoryProbe"] + uses).map { .byName(name: $0) }, path: "Tests/Programs/\(folder)",
+        swiftSettings: strict)
+}
+
 let package = Package(
     name: "QuantumGate",
     platforms: [.macOS(.v15)],
@@ -244,6 +257,8 @@ let package = Package(
     targets: modules.map(target) + moduleTests
         + [
             testTarget("Architecture", []),
+            memoryProbe, memoryProbeProgram("memory-probe", "MemoryProbeWiped", ["CWipe"]),
+            memoryProbeProgram("memory-probe-unwiped", "MemoryProbeUnwiped"),
             testTarget("Acceptance", ["GateModel", "GateTestKit"], [nioCore, nioPosix]),
         ]
 )

@@ -1,0 +1,3 @@
+import MemoryProbe
+
+MemoryProbe.run(isWiping: false)

@@ -1,0 +1,4 @@
+import CWipe
+import MemoryProbe
+
+MemoryProbe.run(isWiping: gate_wipe_is_active() == 1)
