@@ -71,7 +71,7 @@ package enum NodeSettings {
         "certificate.lifetime", .seconds(86_400), in: .seconds(600)...Duration.seconds(86_400),
         "How long a worker's certificate is valid; renewed at half of it.")
     package static let recordLifetime = SettingKey(
-        "record.lifetime", .seconds(86_400), in: .seconds(600)...Duration.seconds(604_800),
+        "record.lifetime", .seconds(2_592_000), in: .seconds(600)...Duration.seconds(2_592_000),
         "How long this node's signed address record is valid.")
 
     /// Every setting, in the order of its key.

@@ -57,14 +57,18 @@ package struct PeerEdit: Sendable, Equatable {
     package var isRelay: Bool?
     /// A note in place of the present one.
     package var note: String?
+    /// Its signed record, checked by the caller.
+    package var record: [UInt8]?
 
     package init(
-        endpoints: [Endpoint]? = nil, access: PeerAccess? = nil, isRelay: Bool? = nil, note: String? = nil
+        endpoints: [Endpoint]? = nil, access: PeerAccess? = nil, isRelay: Bool? = nil, note: String? = nil,
+        record: [UInt8]? = nil
     ) {
         self.endpoints = endpoints
         self.access = access
         self.isRelay = isRelay
         self.note = note
+        self.record = record
     }
 }
 
@@ -151,6 +155,7 @@ extension PeerEdit {
             throw .invalid("an endpoint is host:port, an IPv6 literal in brackets")
         }
         try checkLength(note ?? "", of: "a note", atMost: StoreLimit.noteBytes)
+        try checkCount(record?.count ?? 0, of: "bytes of a record", atMost: StoreLimit.peerRecordBytes)
     }
 }
 
@@ -171,6 +176,7 @@ extension PeerRow {
         if let access = edit.access { self.access = access }
         if let isRelay = edit.isRelay { self.isRelay = isRelay }
         if let note = edit.note { self.note = note }
+        if let record = edit.record { self.record = record }
     }
 
     /// Applies what a session showed; `false`, and no change, if another bundle is pinned.

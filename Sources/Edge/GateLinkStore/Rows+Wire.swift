@@ -105,6 +105,7 @@ extension WireEditPeer {
         if let access = edit.access { self.access = UInt32(access.rawValue) }
         if let isRelay = edit.isRelay { self.isRelay = isRelay }
         if let note = edit.note { self.note = note }
+        if let record = edit.record { self.record = Data(record) }
     }
 
     func edit() throws(StoreFailure) -> PeerEdit {
@@ -113,6 +114,7 @@ extension WireEditPeer {
         if hasAccess { edit.access = try GateLinkStore.access(access) }
         if hasIsRelay { edit.isRelay = isRelay }
         if hasNote { edit.note = note }
+        if hasRecord { edit.record = [UInt8](record) }
         return edit
     }
 }

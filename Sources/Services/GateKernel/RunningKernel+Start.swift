@@ -1,5 +1,6 @@
 import GateCrypto
 import GateLink
+import GateLinkStore
 import GateLinkTransport
 import GateModel
 import GateSession
@@ -136,7 +137,7 @@ extension RunningKernel {
             return .refused(LinkRefusal(code: .notPermitted, reason: "only extenders attach to a kernel"))
         }
         do {
-            guard let rights = try await store.rights(of: peer.name.name), !rights.isRevoked,
+            guard let rights = try await store.rights(of: peer.name.rightsName), !rights.isRevoked,
                 rights.extenders.contains(extender)
             else {
                 return .refused(

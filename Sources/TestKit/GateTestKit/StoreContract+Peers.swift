@@ -7,12 +7,14 @@ extension StoreContract {
             let store = subject.store
             try await expect(store.peer(node(1)) == nil, "an unknown peer is nil")
             let endpoints = [Endpoint(host: "example.org", port: 7700), Endpoint(host: "::1", port: 1)]
-            _ = try await store.editPeer(node(1), PeerEdit(endpoints: endpoints, access: .allowed, note: "é"))
+            _ = try await store.editPeer(
+                node(1), PeerEdit(endpoints: endpoints, access: .allowed, note: "é", record: [1, 2, 3]))
             let row = try await store.editPeer(node(1), PeerEdit(access: .denied))
             var expected = PeerRow(node: node(1))
             expected.endpoints = endpoints
             expected.access = .denied
             expected.note = "é"
+            expected.record = [1, 2, 3]
             try expect(row == expected, "fields that are not named stay")
             try await expect(store.peer(node(1)) == expected, "read as written")
             try await store.removePeer(node(1))

@@ -344,6 +344,15 @@ nonisolated struct WireEditPeer: Sendable {
   /// Clears the value of `note`. Subsequent reads from it will return its default value.
   mutating func clearNote() {self._note = nil}
 
+  var record: Data {
+    get {_record ?? Data()}
+    set {_record = newValue}
+  }
+  /// Returns true if `record` has been explicitly set.
+  var hasRecord: Bool {self._record != nil}
+  /// Clears the value of `record`. Subsequent reads from it will return its default value.
+  mutating func clearRecord() {self._record = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -352,6 +361,7 @@ nonisolated struct WireEditPeer: Sendable {
   fileprivate var _access: UInt32? = nil
   fileprivate var _isRelay: Bool? = nil
   fileprivate var _note: String? = nil
+  fileprivate var _record: Data? = nil
 }
 
 nonisolated struct WireSighting: Sendable {
@@ -1554,7 +1564,7 @@ nonisolated extension WireListPeers: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireEditPeer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".EditPeer"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}endpoints\0\u{1}access\0\u{3}is_relay\0\u{1}note\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{1}endpoints\0\u{1}access\0\u{3}is_relay\0\u{1}note\0\u{1}record\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1567,6 +1577,7 @@ nonisolated extension WireEditPeer: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self._access) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self._isRelay) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self._note) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self._record) }()
       default: break
       }
     }
@@ -1592,6 +1603,9 @@ nonisolated extension WireEditPeer: SwiftProtobuf.Message, SwiftProtobuf._Messag
     try { if let v = self._note {
       try visitor.visitSingularStringField(value: v, fieldNumber: 5)
     } }()
+    try { if let v = self._record {
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 6)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1601,6 +1615,7 @@ nonisolated extension WireEditPeer: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs._access != rhs._access {return false}
     if lhs._isRelay != rhs._isRelay {return false}
     if lhs._note != rhs._note {return false}
+    if lhs._record != rhs._record {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
