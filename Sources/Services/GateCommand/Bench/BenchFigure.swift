@@ -15,6 +15,12 @@ struct BenchFigure: Encodable {
         self.detail = detail
     }
 
+    /// The median of repeated measurements; least and most go into the detail.
+    init(_ metric: String, of values: [Double], _ unit: String, _ detail: [String: Double] = [:]) {
+        let range = ["min": values.min() ?? 0, "max": values.max() ?? 0]
+        self.init(metric, values.median, unit, detail.merging(range) { $1 })
+    }
+
     /// Prints the figure: a JSON object a line, or a line for people.
     func report(json: Bool) throws {
         if json {
@@ -30,5 +36,14 @@ struct BenchFigure: Encodable {
 
     private static func short(_ value: Double) -> String {
         value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : String(format: "%.3f", value)
+    }
+}
+
+extension [Double] {
+    /// The middle value; of an even count the mean of both in the middle; 0 of none.
+    var median: Double {
+        guard !isEmpty else { return 0 }
+        let sorted = sorted()
+        return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
     }
 }

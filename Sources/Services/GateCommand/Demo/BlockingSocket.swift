@@ -91,26 +91,19 @@ enum LoopbackAddress {
     static func use<Result>(
         port: UInt16, isV6: Bool, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
-        if isV6 {
-            var address = sockaddr_in6()
-            address.sin6_family = sa_family_t(AF_INET6)
-            address.sin6_port = port.bigEndian
-            address.sin6_addr = in6addr_loopback
-            return call(&address, body)
-        }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        return call(&address, body)
-    }
-
-    private static func call<Address, Result>(
-        _ address: inout Address, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<Address>.size))
+        // As bytes, since other modules import the same C structs: family, port, then `sockaddr_in`'s address and
+        // padding, or `sockaddr_in6`'s flow, address and scope.
+        let family = UInt16(isV6 ? AF_INET6 : AF_INET)
+        let head = withUnsafeBytes(of: family) { Array($0) } + [UInt8(port >> 8), UInt8(truncatingIfNeeded: port)]
+        let rest: [UInt8] =
+            isV6
+            ? [0, 0, 0, 0] + [UInt8](repeating: 0, count: 15) + [1, 0, 0, 0, 0]
+            : [127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+        return (head + rest).withUnsafeBytes { bytes in
+            // An array's storage is aligned for any of these, and lives as long as the call.
+            bytes.withMemoryRebound(to: sockaddr.self) { addresses in
+                guard let address = addresses.baseAddress else { preconditionFailure("an address has bytes") }
+                return body(address, socklen_t(bytes.count))
             }
         }
     }

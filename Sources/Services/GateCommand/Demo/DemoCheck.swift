@@ -15,25 +15,18 @@ struct DemoCheck: Sendable {
     private static let strayPart = 0.01
 
     func run() async throws {
-        try await warmUp()
-        let first = try await downloadCounted()
+        try await downloadCounted()
         if hops >= 2 { try await inspect() }
-        if hops >= 1 { try await loseRelay(of: first) }
+        if hops >= 1 { try await loseRelay() }
         voice.say("all as it should be")
     }
 
     // MARK: The first download
 
-    /// Learns of the kernels' own start first, so that the download's figures are its own.
-    private func warmUp() async throws {
-        _ = try await download(isolate: "first", byteCount: 1)
-        voice.say("the first circuit stands")
-    }
-
-    /// Downloads the file, compares it and what each kernel counted; the path it took.
-    private func downloadCounted() async throws -> [NodeUUID] {
+    /// Downloads the file, compares it and what each kernel counted.
+    private func downloadCounted() async throws {
+        let path = try await openCircuit(isolate: "first")
         let before = try await forwarded()
-        let path = try await self.path(isolate: "first")
         voice.say("path: " + (["origin"] + path.map { "\(network.name(of: $0)) \($0)" }).joined(separator: " → "))
         let result = try await download(isolate: "first", byteCount: byteCount)
         guard result.digest == DemoFile.digest(byteCount: byteCount) else {
@@ -55,7 +48,6 @@ struct DemoCheck: Sendable {
                 throw DemoNode.Failure("\(node.name) is not on the path and forwarded too much")
             }
         }
-        return path
     }
 
     private func forwarded() async throws -> [Int] {
@@ -91,9 +83,8 @@ struct DemoCheck: Sendable {
     // MARK: Losing a relay
 
     /// Kills a relay of a path half way through a download, which must fail; the next must find another way.
-    private func loseRelay(of first: [NodeUUID]) async throws {
-        _ = try await download(isolate: "second", byteCount: 1)
-        let path = try await self.path(isolate: "second", besides: first)
+    private func loseRelay() async throws {
+        let path = try await openCircuit(isolate: "second")
         guard let victim = network.relays.first(where: { $0.uuid == path[(path.count - 1) / 2] }) else {
             throw DemoNode.Failure("there is no relay on the second path")
         }
@@ -150,12 +141,17 @@ struct DemoCheck: Sendable {
         return try await NIOThreadPool.singleton.runIfActive { try origin.observe().circuits.map(\.path) }
     }
 
-    /// The path of the newest circuit; the exit alone where there are no relays.
-    private func path(isolate: String, besides old: [NodeUUID]? = nil) async throws -> [NodeUUID] {
+    /// Fetches a byte, so that a circuit stands; its path: the relays, and last the exit.
+    private func openCircuit(isolate: String) async throws -> [NodeUUID] {
+        var old = try await circuits()
+        _ = try await download(isolate: isolate, byteCount: 1)
         guard hops > 0 else { return [network.exit.uuid] }
-        var paths = try await circuits()
-        if let old, let index = paths.firstIndex(of: old) { paths.remove(at: index) }
-        guard let path = paths.last else { throw DemoNode.Failure("the origin's status shows no circuit") }
+        let new = try await circuits().filter { path in
+            guard let known = old.firstIndex(of: path) else { return true }
+            old.remove(at: known)
+            return false
+        }
+        guard let path = new.last else { throw DemoNode.Failure("the origin's status shows no new circuit") }
         guard path.count == hops + 1, path.last == network.exit.uuid else {
             throw DemoNode.Failure("the origin's circuit has \(path.count - 1) relays instead of \(hops)")
         }

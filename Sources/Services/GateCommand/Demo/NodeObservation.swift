@@ -29,7 +29,7 @@ package struct NodeObservation: Sendable {
         let entries = object["circuits"] as? [[String: Any]] ?? []
         circuitCount = entries.count
         circuits = entries.compactMap { entry in
-            guard let names = entry["path"] as? [String] else { return nil }
+            guard entry["part"] as? String == "origin", let names = entry["nodes"] as? [String] else { return nil }
             let path = names.compactMap { NodeUUID(text: $0) }
             return path.isEmpty ? nil : Circuit(path: path)
         }

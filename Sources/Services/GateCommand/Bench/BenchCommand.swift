@@ -1,0 +1,140 @@
+import ArgumentParser
+import Foundation
+
+/// `quantumgate bench`: what this machine does, each figure a line.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure handshakes, sessions, relays or links on this machine.",
+        discussion: """
+            handshake  mutual connections one at a time: handshake.rate, handshake.cpu_both
+            session    one stream over one session: session.throughput, session.cpu, session.idle_memory
+            relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
+            link       one stream over a link: link.throughput, link.cpu
+
+            Real sockets on loopback, both ends in separate processes. MB and GB are 10^6 and 10^9 bytes. Build with \
+            -c release first.
+            """)
+
+    enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
+        case handshake, session, relay, link
+    }
+
+    @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var name: Name
+
+    @Flag(help: "One JSON object a line.")
+    var json = false
+
+    @Option(help: "Repetitions; figures are medians.")
+    var rounds = 3
+
+    @Option(help: "Megabytes (10^6 bytes) of each stream; the default depends on what is measured.")
+    var megabytes: Int?
+
+    @Option(help: "Relays, separated by commas.")
+    var hops = "0,1,2,3"
+
+    @Option(help: "Idle sessions at once.")
+    var sessions = 5000
+
+    @Flag(help: "Also count allocations per record, with valgrind; takes minutes.")
+    var allocations = false
+
+    @Option(help: .hidden)
+    var programs: String?
+
+    private static let handshakeSeconds = 5.0
+    private static let sessionMegabytes = 4000
+    private static let linkMegabytes = 4000
+    private static let relayMegabytes = 500
+
+    func validate() throws {
+        guard (1...100).contains(rounds) else { throw ValidationError("--rounds is a number from 1 to 100") }
+        guard (1...1_000_000).contains(megabytes ?? 1) else { throw ValidationError("--megabytes is too large") }
+        guard (1...100_000).contains(sessions) else { throw ValidationError("--sessions is a number from 1 to 100000") }
+    }
+
+    func run() async throws {
+        switch name {
+        case .handshake: try await handshake()
+        case .session: try await session()
+        case .relay: try await relay()
+        case .link:
+            let bytes = bytes(BenchCommand.linkMegabytes)
+            try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
+        }
+    }
+
+    private func handshake() async throws {
+        let bench = try await SessionBench()
+        var rates: [Double] = []
+        var both: [Double] = []
+        var sides = (dialler: 0.0, acceptor: 0.0)
+        for _ in 0..<rounds {
+            let (count, costs) = try await bench.handshakes(seconds: BenchCommand.handshakeSeconds)
+            let each = 1000 / Double(max(count, 1))
+            rates.append(Double(count) / costs.seconds)
+            both.append((costs.ownCPU + costs.otherCPU) * each)
+            sides = (costs.ownCPU * each, costs.otherCPU * each)
+        }
+        await bench.stop()
+        let detail = [
+            "cpu_initiator": sides.dialler, "cpu_responder": sides.acceptor,
+            "per_core": 1000 / max(sides.acceptor, 1e-9),
+        ]
+        try BenchFigure("handshake.rate", of: rates, "1/s", detail).report(json: json)
+        try BenchFigure("handshake.cpu_both", of: both, "ms", detail).report(json: json)
+    }
+
+    private func session() async throws {
+        let bench = try await SessionBench()
+        let bytes = bytes(BenchCommand.sessionMegabytes)
+        var costs: [SessionBench.Costs] = []
+        for _ in 0..<rounds { costs.append(try await bench.stream(byteCount: bytes)) }
+        await bench.stop()
+        var allocated: [String: Double] = [:]
+        if allocations {
+            for (side, sending) in [("sender", true), ("receiver", false)] {
+                guard let count = try await AllocationBench.count(sending: sending) else {
+                    throw BenchFailure.toolMissing("--allocations needs valgrind: sudo apt-get install valgrind")
+                }
+                allocated["allocated_bytes_per_record_\(side)"] = count.bytesPerRecord
+                allocated["allocations_per_record_\(side)"] = count.blocksPerRecord
+            }
+        }
+        try report("session", bytes, costs, allocated)
+        let idle = try await SessionBench()
+        let memory = try await idle.idle(count: sessions)
+        await idle.stop()
+        try BenchFigure(
+            "session.idle_memory", memory.other / 1024, "KiB",
+            ["sessions": Double(sessions), "initiator": memory.own / 1024]
+        ).report(json: json)
+    }
+
+    private func relay() async throws {
+        let counts = hops.split(separator: ",").compactMap { Int($0) }.filter { (0...8).contains($0) }
+        guard !counts.isEmpty else { throw ValidationError("--hops takes numbers from 0 to 8, separated by commas") }
+        try await RelayBench.run(
+            hops: counts, byteCount: bytes(BenchCommand.relayMegabytes), rounds: rounds,
+            programs: programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram()
+        ) { try $0.report(json: json) }
+    }
+
+    private func bytes(_ fallback: Int) -> Int { (megabytes ?? fallback) * 1_000_000 }
+
+    private func report(
+        _ name: String, _ bytes: Int, _ costs: [SessionBench.Costs], _ more: [String: Double] = [:]
+    ) throws {
+        let gigabytes = Double(bytes) / 1e9
+        let detail = more.merging(["bytes": Double(bytes), "rounds": Double(rounds)]) { $1 }
+        try BenchFigure("\(name).throughput", of: costs.map { gigabytes * 1000 / $0.seconds }, "MB/s", detail)
+            .report(json: json)
+        var sides = detail
+        sides["sender"] = costs.map { $0.ownCPU / gigabytes }.median
+        sides["receiver"] = costs.map { $0.otherCPU / gigabytes }.median
+        try BenchFigure("\(name).cpu", of: costs.map { ($0.ownCPU + $0.otherCPU) / gigabytes }, "s/GB", sides)
+            .report(json: json)
+    }
+}

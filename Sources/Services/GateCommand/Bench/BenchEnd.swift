@@ -1,0 +1,132 @@
+import ArgumentParser
+import GateCrypto
+import GateModel
+import GateSession
+import GateTelemetry
+import GateTransport
+import GateWire
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// The other end of a measurement, as a process of its own. Reads one command a line on standard input:
+/// `cost` prints CPU seconds and resident bytes so far; `send N` sends a stream to the last that connected.
+struct BenchEndCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "bench-end", shouldDisplay: false)
+
+    @Argument var kind: Kind
+    /// For links: the folder with credentials that the other side made.
+    @Option var folder = ""
+
+    enum Kind: String, ExpressibleByArgument, Sendable {
+        case session, link
+    }
+
+    func run() async throws {
+        _ = ProcessHardening.raiseDescriptorLimit()
+        switch kind {
+        case .session: try await serveSessions()
+        case .link: try await LinkBench.serve(folder: folder)
+        }
+    }
+
+    private func serveSessions() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let identity = try BenchIdentity()
+        let loop = group.next()
+        let latest = NIOLoopBoundBox<BenchPeer?>.makeEmptyBox(valueType: BenchPeer.self, eventLoop: loop)
+        let environment = try await loop.submit { NIOLoopBound(try identity.environment(), eventLoop: loop) }.get()
+        let listener = try await PeerBootstrap.listen(on: Endpoint(host: "127.0.0.1", port: 0), group: group) { channel in
+            let peer = BenchPeer(isDialler: false)
+            latest.value = peer
+            let handler = PeerChannelHandler(
+                connection: PeerConnection(accepting: [.peer], environment: environment.value), delegate: peer)
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }
+        let port = listener.localAddress?.port ?? 0
+        ReadyLine(["port": "\(port)", "node": "\(identity.credentials.node)"]).printNow()
+        await BenchEndCommand.obey { words in
+            guard words.first == "send", let count = words.last.flatMap({ Int($0) }) else { return }
+            loop.execute {
+                latest.value?.onSent = { BenchEndCommand.say("sent") }
+                latest.value?.send(count)
+            }
+        }
+    }
+
+    /// Carries out commands until standard input ends; then the process may go.
+    static func obey(_ other: @escaping @Sendable ([Substring]) -> Void = { _ in }) async {
+        let thread = NIOThreadPool(numberOfThreads: 1)
+        thread.start()
+        _ = try? await thread.runIfActive {
+            while let line = readLine() {
+                let words = line.split(separator: " ")
+                if words == ["cost"] {
+                    let resident = ProcessCost.of(process: getpid())?.residentBytes ?? 0
+                    say("\(ProcessCost.ownCPUSeconds()) \(resident)")
+                } else {
+                    other(words)
+                }
+            }
+        }
+        Glibc.exit(0)
+    }
+
+    private static func say(_ line: String) {
+        print(line)
+        fflush(nil)
+    }
+}
+
+extension ReadyLine {
+    func printNow() {
+        print(line)
+        fflush(nil)
+    }
+}
+
+/// The other end as its starter sees it. Blocks its thread.
+final class BenchCounterpart: Sendable {
+    let ready: [String: String]
+    let process: ChildProcess
+
+    private static let patience = 120.0
+
+    /// - Parameter wrapper: A program and its arguments to run it under.
+    init(_ kind: BenchEndCommand.Kind, arguments: [String] = [], wrapper: [String] = []) throws {
+        let words = wrapper + [ProgramFolder.ofThisProgram().quantumgate, "bench-end", kind.rawValue] + arguments
+        process = try ChildProcess(words[0], Array(words.dropFirst()))
+        let deadline = MonotonicSeconds.now() + BenchCounterpart.patience
+        guard let line = try process.readLine(deadline: deadline, for: "its ready line"), let ready = ReadyLine(line: line)
+        else { throw ChildProcess.Failure.endedBefore("it was ready") }
+        self.ready = ready.fields
+    }
+
+    var port: UInt16 { ready["port"].flatMap { UInt16($0) } ?? 0 }
+
+    /// CPU seconds and resident bytes of the other process so far.
+    func cost() throws -> ProcessCost {
+        process.writeLine("cost")
+        let parts = try answer().split(separator: " ")
+        guard parts.count == 2, let seconds = Double(parts[0]), let bytes = Int(parts[1]) else {
+            throw ChildProcess.Failure.endedBefore("it told its cost")
+        }
+        return ProcessCost(cpuSeconds: seconds, residentBytes: bytes)
+    }
+
+    /// Has the other side send a stream and waits for its end.
+    func send(_ byteCount: Int) throws {
+        process.writeLine("send \(byteCount)")
+        _ = try answer()
+    }
+
+    func stop() { process.stop(grace: 3) }
+
+    private func answer() throws -> String {
+        let deadline = MonotonicSeconds.now() + BenchCounterpart.patience
+        guard let line = try process.readLine(deadline: deadline, for: "an answer") else {
+            throw ChildProcess.Failure.endedBefore("it answered")
+        }
+        return line
+    }
+}

@@ -1,0 +1,175 @@
+import GateCrypto
+import GateModel
+import GateSession
+import GateTransport
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// `bench handshake` and `bench session`: the peer protocol between two processes, no database, no link.
+///
+/// One event loop a side: what one core does.
+final class SessionBench: Sendable {
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let other: BenchCounterpart
+    private let node: NodeUUID
+    private let address: SocketAddress
+    private let environment: NIOLoopBound<SessionEnvironment>
+    private let identity: BenchIdentity
+
+    private static let connectTimeout = Duration.seconds(10)
+
+    /// What a side of one measurement has cost.
+    struct Costs {
+        var seconds = 0.0
+        var ownCPU = 0.0
+        var otherCPU = 0.0
+    }
+
+    init(wrapper: [String] = []) async throws {
+        _ = ProcessHardening.raiseDescriptorLimit()
+        other = try BenchCounterpart(.session, wrapper: wrapper)
+        guard let node = other.ready["node"].flatMap({ NodeUUID(text: $0) }) else {
+            throw ChildProcess.Failure.endedBefore("it told its name")
+        }
+        self.node = node
+        address = try SocketAddress(ipAddress: "127.0.0.1", port: Int(other.port))
+        let identity = try BenchIdentity()
+        self.identity = identity
+        let loop = group.next()
+        environment = try await loop.submit { NIOLoopBound(try identity.environment(), eventLoop: loop) }.get()
+    }
+
+    func stop() async {
+        other.stop()
+        try? await group.shutdownGracefully()
+    }
+
+    // MARK: Handshakes
+
+    /// Connections one after another, each with a handshake of its own, until `seconds` are over.
+    func handshakes(seconds: Double) async throws -> (count: Int, costs: Costs) {
+        for _ in 0..<50 { try await connect().close() }
+        var count = 0
+        let costs = try await measured {
+            let end = MonotonicSeconds.now() + seconds
+            while MonotonicSeconds.now() < end {
+                try await connect().close()
+                count += 1
+            }
+        }
+        return (count, costs)
+    }
+
+    // MARK: One stream
+
+    /// Sends a stream of that many bytes over one session, from here to there.
+    func stream(byteCount: Int) async throws -> Costs {
+        let session = try await connect()
+        try await session.send(StreamLimitsOfBench.warmUpBytes)
+        let costs = try await measured { try await session.send(byteCount) }
+        await session.close()
+        return costs
+    }
+
+    /// Sends a stream without a warm-up, not measured.
+    func bareStream(byteCount: Int) async throws {
+        let session = try await connect()
+        try await session.send(byteCount)
+        await session.close()
+    }
+
+    /// Has the other side send a stream over one session.
+    func reverseStream(byteCount: Int) async throws {
+        let session = try await connect()
+        let other = other
+        try await NIOThreadPool.singleton.runIfActive { try other.send(byteCount) }
+        await session.close()
+    }
+
+    // MARK: Idle sessions
+
+    /// Resident bytes that a session takes, here and there, over so many that stand at once.
+    func idle(count: Int) async throws -> (own: Double, other: Double) {
+        try await connect().close()
+        let before = (own: ProcessCost.of(process: getpid())?.residentBytes ?? 0, other: try other.cost().residentBytes)
+        var sessions: [DialledSession] = []
+        sessions.reserveCapacity(count)
+        for _ in 0..<count { sessions.append(try await connect()) }
+        try await Task.sleep(for: .seconds(1))
+        let after = (own: ProcessCost.of(process: getpid())?.residentBytes ?? 0, other: try other.cost().residentBytes)
+        for session in sessions { await session.close() }
+        return (Double(after.own - before.own) / Double(count), Double(after.other - before.other) / Double(count))
+    }
+
+    // MARK: Connecting and measuring
+
+    private func connect() async throws -> DialledSession {
+        let loop = group.next()
+        let (node, environment, identity) = (node, environment, identity)
+        let ready = loop.makePromise(of: DialledSession.self)
+        PeerBootstrap.dial(address, on: loop, timeout: SessionBench.connectTimeout) { channel in
+            let peer = BenchPeer(isDialler: true)
+            let session = DialledSession(peer: NIOLoopBound(peer, eventLoop: loop), channel: channel)
+            peer.onReady = { _ in ready.succeed(session) }
+            peer.onClosed = { ready.fail(BenchFailure.sessionEnded("\($0)")) }
+            let connection = PeerConnection(
+                dialling: node, presence: .mutual(identity.credentials), environment: environment.value)
+            try channel.pipeline.syncOperations.addHandler(PeerChannelHandler(connection: connection, delegate: peer))
+        }.cascadeFailure(to: ready)
+        return try await ready.futureResult.get()
+    }
+
+    private func measured(_ body: () async throws -> Void) async throws -> Costs {
+        let before = try other.cost().cpuSeconds
+        let own = ProcessCost.ownCPUSeconds()
+        let start = MonotonicSeconds.now()
+        try await body()
+        let end = MonotonicSeconds.now()
+        return Costs(
+            seconds: end - start, ownCPU: ProcessCost.ownCPUSeconds() - own,
+            otherCPU: try other.cost().cpuSeconds - before)
+    }
+}
+
+/// A session that this side dialled.
+struct DialledSession: Sendable {
+    let peer: NIOLoopBound<BenchPeer>
+    let channel: any Channel
+
+    /// Sends a stream and waits until the other side has consumed it.
+    func send(_ byteCount: Int) async throws {
+        let sent = channel.eventLoop.makePromise(of: Void.self)
+        channel.eventLoop.execute {
+            peer.value.onSent = { sent.succeed() }
+            peer.value.onClosed = { sent.fail(BenchFailure.sessionEnded("\($0)")) }
+            peer.value.send(byteCount)
+        }
+        try await sent.futureResult.get()
+    }
+
+    func close() async {
+        channel.eventLoop.execute { peer.value.close() }
+        try? await channel.closeFuture.get()
+    }
+}
+
+enum StreamLimitsOfBench {
+    /// Goes ahead of what is measured, so that buffers and the TCP window have grown.
+    static let warmUpBytes = 64 << 20
+}
+
+/// Why there is no figure.
+enum BenchFailure: Error, CustomStringConvertible {
+    case sessionEnded(String)
+    case toolMissing(String)
+    case unreadable(String)
+
+    var description: String {
+        switch self {
+        case .sessionEnded(let reason): "the measured session ended: \(reason)"
+        case .toolMissing(let hint): hint
+        case .unreadable(let what): "cannot read \(what)"
+        }
+    }
+}
