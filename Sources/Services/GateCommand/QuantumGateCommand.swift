@@ -17,6 +17,7 @@ package struct QuantumGateCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 3 refused by access control or settings, 64 wrong usage.
             """,
         version: "0.1.0",
+        subcommands: [BenchEndCommand.self],
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [InitCommand.self, NodeCommand.self, DoctorCommand.self]),
             CommandGroup(
@@ -31,6 +32,7 @@ package struct QuantumGateCommand: AsyncParsableCommand {
                     PeersCommand.self, SettingsCommand.self, ConfigCommand.self, CredentialCommand.self,
                     DrainCommand.self,
                 ]),
+            CommandGroup(name: "Trying out", subcommands: [DemoCommand.self, BenchCommand.self]),
         ])
 
     package init() {}

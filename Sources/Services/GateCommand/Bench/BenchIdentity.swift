@@ -16,7 +16,7 @@ final class BenchIdentity: Sendable {
         let identity = try IdentityKey.generate()
         let key = try StaticKey()
         let certificate = WorkerCertificate.issue(
-            by: identity, staticKey: key.publicKey, worker: 1, now: SystemClock.wall(),
+            by: identity, staticKey: key.publicKey, worker: 1, now: GateTransport.SystemClock.wall(),
             lifetimeSeconds: BenchIdentity.lifetimeSeconds)
         credentials = WorkerCredentials(
             node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded)
