@@ -259,6 +259,10 @@ let package = Package(
             testTarget("Architecture", []),
             memoryProbe, memoryProbeProgram("memory-probe", "MemoryProbeWiped", ["CWipe"]),
             memoryProbeProgram("memory-probe-unwiped", "MemoryProbeUnwiped"),
-            testTarget("Acceptance", ["GateModel", "GateTestKit"], [nioCore, nioPosix]),
+            testTarget(
+                "Acceptance",
+                [
+                    "GateModel", "GateTestKit", "GateCommand", "GateLink", "GateLinkTransport", "GateSession", "GateTransport",
+                ], [nioCore, nioPosix, nioSSL, logging]),
         ]
 )

@@ -36,20 +36,20 @@ enum RelayBench {
         var small = download
         small = SocksDownload(proxy: download.proxy, user: download.user, target: web, byteCount: 1)
         let (large, tiny) = (download, small)
-        _ = try await NIOThreadPool.singleton.runIfActive { try tiny.run() }
+        _ = try await BlockingWork.run { try tiny.run() }
         let processes = network.nodes.flatMap(\.processes)
         var speeds: [Double] = []
         var costs: [Double] = []
         for _ in 0..<rounds {
             try await Task.sleep(for: idlePause)
             let before = cpuSeconds(of: processes)
-            let result = try await NIOThreadPool.singleton.runIfActive { try large.run() }
+            let result = try await BlockingWork.run { try large.run() }
             speeds.append(result.megabytesPerSecond)
             costs.append((cpuSeconds(of: processes) - before) / (Double(byteCount) / 1e9))
         }
         var first: [Double] = []
         for _ in 0..<smallRequests {
-            first.append(try await NIOThreadPool.singleton.runIfActive { try tiny.run() }.secondsToFirstByte * 1000)
+            first.append(try await BlockingWork.run { try tiny.run() }.secondsToFirstByte * 1000)
         }
         let detail = ["hops": Double(hops), "bytes": Double(byteCount), "rounds": Double(rounds)]
         try report(BenchFigure("relay.throughput", of: speeds, "MB/s", detail))

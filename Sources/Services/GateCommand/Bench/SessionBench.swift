@@ -83,7 +83,7 @@ final class SessionBench: Sendable {
     func reverseStream(byteCount: Int) async throws {
         let session = try await connect()
         let other = other
-        try await NIOThreadPool.singleton.runIfActive { try other.send(byteCount) }
+        try await BlockingWork.run { try other.send(byteCount) }
         await session.close()
     }
 

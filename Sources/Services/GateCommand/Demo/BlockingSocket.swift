@@ -37,6 +37,13 @@ package struct BlockingSocket: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// Hands the descriptor over; the caller closes it.
+    package consuming func detached() -> Int32 {
+        let descriptor = descriptor
+        discard self
+        return descriptor
+    }
+
     /// Sends all of `bytes`.
     package func write(_ bytes: [UInt8]) throws(Failure) {
         var sent = 0

@@ -123,7 +123,7 @@ struct DemoCheck: Sendable {
         let download = network.download(hops: hops, isolate: isolate, from: web, byteCount: byteCount)
         let tenth = max(byteCount / 4, 32 << 20)
         let said = Mutex(0)
-        return try await NIOThreadPool.singleton.runIfActive { [voice] in
+        return try await BlockingWork.run { [voice] in
             try download.run { received in
                 progress(received)
                 let isNews = said.withLock { said in
@@ -138,7 +138,7 @@ struct DemoCheck: Sendable {
 
     private func circuits() async throws -> [[NodeUUID]] {
         let origin = network.origin
-        return try await NIOThreadPool.singleton.runIfActive { try origin.observe().circuits.map(\.path) }
+        return try await BlockingWork.run { try origin.observe().circuits.map(\.path) }
     }
 
     /// Fetches a byte, so that a circuit stands; its path: the relays, and last the exit.

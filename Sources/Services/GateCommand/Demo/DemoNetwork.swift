@@ -98,7 +98,7 @@ package final class DemoNetwork: Sendable {
     ) async throws -> [Result] {
         try await withThrowingTaskGroup(of: (Int, Result).self) { group in
             for (index, element) in elements.enumerated() {
-                group.addTask { (index, try await NIOThreadPool.singleton.runIfActive { try body(element) }) }
+                group.addTask { (index, try await BlockingWork.run { try body(element) }) }
             }
             var results: [Int: Result] = [:]
             for try await (index, result) in group { results[index] = result }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Finds ports of this machine that nobody listens on.
 package enum FreePorts {
@@ -7,20 +8,24 @@ package enum FreePorts {
     /// Bases are apart by this much, so that no two nodes share a port.
     private static let step: UInt16 = 100
 
-    /// That many bases of which all ports are free now, on 127.0.0.1 and ::1.
+    private static let first: UInt16 = 11_000
+    private static let placeCount: UInt16 = 200
+    /// Where to look next; begins at a place that differs by process.
+    private static let nextPlace = Mutex(UInt16(truncatingIfNeeded: getpid()) % placeCount)
+
+    /// That many bases of which all ports are free now, on 127.0.0.1 and ::1; others at each call until all were given.
     ///
-    /// Searches from a place that differs by process, below the ports that the system gives to dialers.
+    /// They are below the ports that the system gives to dialers.
     package static func bases(count: Int) -> [UInt16] {
-        var found: [UInt16] = []
-        let first: UInt16 = 11_000
-        let places: UInt16 = 200
-        var place = UInt16(truncatingIfNeeded: getpid()) % places
-        for _ in 0..<places where found.count < count {
-            let base = first + place * step
-            if offsets.allSatisfy({ isFree(base + $0) }) { found.append(base) }
-            place = (place + 1) % places
+        nextPlace.withLock { place in
+            var found: [UInt16] = []
+            for _ in 0..<placeCount where found.count < count {
+                let base = first + place * step
+                if offsets.allSatisfy({ isFree(base + $0) }) { found.append(base) }
+                place = (place + 1) % placeCount
+            }
+            return found
         }
-        return found
     }
 
     private static func isFree(_ port: UInt16) -> Bool { canBind(port, isV6: false) && canBind(port, isV6: true) }

@@ -1,0 +1,91 @@
+import Foundation
+import GateCommand
+import GateModel
+import Testing
+
+extension Acceptance {
+    @Suite struct `Killing any child process` {
+        @Test(arguments: ["gate-kernel", "gate-database", "gate-socks5"])
+        func `during a download brings it back, and downloads after it work`(program: String) async throws {
+            try await TwoNodes.with { nodes in
+                for node in [nodes.origin, nodes.exit] {
+                    let victim = try #require(node.processes(running: program).first)
+                    let long = nodes.download(isolate: "long", byteCount: Acceptance.longFileBytes)
+                    try await blocking {
+                        var isKilled = false
+                        // Whether this download survives is not asked: it depends on who was killed.
+                        _ = try? long.run { received in
+                            guard !isKilled, received >= long.byteCount / 4 else { return }
+                            isKilled = true
+                            kill(victim, SIGKILL)
+                        }
+                        if !isKilled { kill(victim, SIGKILL) }
+                    }
+                    let isBack = try await blocking {
+                        Acceptance.eventually(within: 20) {
+                            node.processes(running: program).contains { $0 != victim }
+                        }
+                    }
+                    #expect(isBack, "\(program) of \(node.name) is back")
+                    let short = nodes.download(isolate: "short", byteCount: 100_000)
+                    let works = try await blocking {
+                        Acceptance.eventually(within: 20) { (try? short.run())?.byteCount == 100_000 }
+                    }
+                    #expect(works, "a download after \(program) of \(node.name) was killed")
+                }
+            }
+        }
+
+        @Test func `all at once leaves a database that serves, with the same identity and settings`() async throws {
+            try await TwoNodes.with { nodes in
+                for round in 1...5 {
+                    try await blocking { [exit = nodes.exit] in
+                        let hops = "\(round)"
+                        let writer = Thread { for _ in 0..<20 { try? exit.set([("relay.hops", hops)]) } }
+                        try exit.set([("relay.hops", hops)])
+                        writer.start()
+                        usleep(UInt32(round) * 30_000)
+                        exit.killAll()
+                        try exit.start()
+                        #expect(try exit.command("settings", "get", "relay.hops").hasPrefix(hops))
+                        #expect(try TwoNodes.plainCard(of: exit).hasPrefix("\(exit.uuid)@"))
+                    }
+                }
+                let short = nodes.download(isolate: "short", byteCount: 100_000)
+                let works = try await blocking {
+                    Acceptance.eventually(within: 20) { (try? short.run())?.byteCount == 100_000 }
+                }
+                #expect(works)
+            }
+        }
+    }
+
+    @Suite struct `Kill -9 of the supervisor` {
+        @Test func `ends its children within 2 seconds, and node starts again at once`() async throws {
+            try await TwoNodes.with { nodes in
+                try await blocking { [exit = nodes.exit] in
+                    let children = exit.processes
+                    try #require(children.count >= 4)
+                    exit.killSupervisor()
+                    let start = MonotonicSeconds.now()
+                    let areGone = Acceptance.eventually(within: 5) { children.allSatisfy { kill($0, 0) != 0 || isZombie($0) } }
+                    #expect(areGone)
+                    #expect(MonotonicSeconds.now() - start < 2.2)
+                    try exit.start()
+                    exit.killSupervisor()
+                    try exit.start()  // at once, while the old children still end
+                }
+                let short = nodes.download(isolate: "short", byteCount: 100_000)
+                let works = try await blocking {
+                    Acceptance.eventually(within: 20) { (try? short.run())?.byteCount == 100_000 }
+                }
+                #expect(works)
+            }
+        }
+    }
+}
+
+/// Whether a process has ended and only waits to be collected.
+private func isZombie(_ pid: Int32) -> Bool {
+    text(of: "/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ").first == "Z"
+}

@@ -1,0 +1,123 @@
+import Foundation
+import GateModel
+import GateSession
+import GateTransport
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import GateCommand
+
+extension Acceptance {
+    @Suite struct `The wire` {
+        @Test func `shows no plaintext and no UUID`() async throws {
+            let marker = "a-host-name-that-nobody-else-uses.localhost"
+            let tap = TapHolder()
+            try await TwoNodes.with(introduce: { origin, exit in
+                let wire = try tap.open(to: exit.peerEndpoint)
+                try origin.command("peers", "add", "\(exit.uuid)@\(wire)")
+                try exit.command("peers", "add", TwoNodes.plainCard(of: origin))
+            }) { nodes in
+                var download = nodes.download(byteCount: 4 << 20)
+                download = SocksDownload(
+                    proxy: download.proxy, user: download.user,
+                    target: Endpoint(host: marker, port: nodes.web.port), byteCount: download.byteCount)
+                let result = try await blocking { [download] in try download.run() }
+                #expect(result.digest == DemoFile.digest(byteCount: result.byteCount))
+                let recordings = tap.recordings
+                #expect(recordings.reduce(0) { $0 + $1.answered.count } > result.byteCount)
+                for pattern in [Array(marker.utf8), Array("HTTP/1.1".utf8), DemoFile.firstBytes(64)]
+                    + forms(of: nodes.origin.uuid) + forms(of: nodes.exit.uuid)
+                {
+                    for recording in recordings {
+                        #expect(Data(recording.sent).firstRange(of: Data(pattern)) == nil)
+                        #expect(Data(recording.answered).firstRange(of: Data(pattern)) == nil)
+                    }
+                }
+            }
+            tap.stop()
+        }
+
+        @Test func `shows no fixed byte, no fixed length and no pattern that returns`() async throws {
+            let tap = TapHolder()
+            try await TwoNodes.with { nodes in
+                try await blocking { [exit = nodes.exit] in
+                    try exit.set([("access.default", "allow")])
+                    _ = try tap.open(to: exit.peerEndpoint)
+                }
+                let port = try #require(tap.endpoint).port
+                let connectionCount = 40
+                for _ in 0..<connectionCount { try await connectOnce(to: nodes.exit.uuid, port: port) }
+                let recordings = tap.recordings
+                #expect(recordings.count == connectionCount)
+                for side in [recordings.map(\.sent), recordings.map(\.answered)] {
+                    let shortest = try #require(side.map(\.count).min())
+                    try #require(shortest >= 1000)
+                    #expect(Set(side.map(\.count)).count > connectionCount / 4)
+                    #expect((0..<1000).allSatisfy { position in Set(side.map { $0[position] }).count > 4 })
+                }
+                #expect(!hasCommonWindow(recordings.map { $0.sent + $0.answered }))
+            }
+            tap.stop()
+        }
+
+        /// Dials, waits until the session stands, and closes.
+        private func connectOnce(to node: NodeUUID, port: UInt16) async throws {
+            let identity = try BenchIdentity()
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            let ready = loop.makePromise(of: Void.self)
+            let address = try SocketAddress(ipAddress: "127.0.0.1", port: Int(port))
+            let channel = try await PeerBootstrap.dial(address, on: loop, timeout: .seconds(5)) { channel in
+                let peer = BenchPeer(isDialler: true)
+                peer.onReady = { _ in ready.succeed() }
+                peer.onClosed = { ready.fail(BenchFailure.sessionEnded("\($0)")) }
+                let connection = PeerConnection(
+                    dialling: node, presence: .mutual(identity.credentials), environment: try identity.environment())
+                try channel.pipeline.syncOperations.addHandler(PeerChannelHandler(connection: connection, delegate: peer))
+            }.get()
+            try await ready.futureResult.get()
+            try await channel.close()
+        }
+
+        /// Whether any eight bytes in a row occur in two of the recordings.
+        private func hasCommonWindow(_ recordings: [[UInt8]]) -> Bool {
+            var seen: [UInt64: Int] = [:]
+            for (index, bytes) in recordings.enumerated() {
+                var window: UInt64 = 0
+                for (position, byte) in bytes.enumerated() {
+                    window = window << 8 | UInt64(byte)
+                    guard position >= 7 else { continue }
+                    if let other = seen[window], other != index { return true }
+                    seen[window] = index
+                }
+            }
+            return false
+        }
+
+        private func forms(of uuid: NodeUUID) -> [[UInt8]] {
+            [uuid.value.bytes, Array(uuid.value.text.utf8), Array(uuid.value.text.uppercased().utf8)]
+        }
+    }
+}
+
+/// A tap that is made while nodes are introduced.
+final class TapHolder: Sendable {
+    private let tap = Mutex<WireTap?>(nil)
+
+    var recordings: [WireTap.Recording] { tap.withLock { $0?.recordings ?? [] } }
+    var endpoint: Endpoint? { tap.withLock { $0?.endpoint } }
+
+    func open(to target: Endpoint) throws -> Endpoint {
+        let made = try WireTap(to: target)
+        tap.withLock { $0 = made }
+        return made.endpoint
+    }
+
+    func stop() { tap.withLock { $0 }?.stop() }
+}
+
+extension DemoFile {
+    /// The beginning of every file.
+    static func firstBytes(_ count: Int) -> [UInt8] { Array(block.readableBytesView.prefix(count)) }
+}
