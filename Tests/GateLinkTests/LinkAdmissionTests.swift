@@ -54,8 +54,8 @@ import Testing
     @Test func `a kernel is open once it is welcomed`() throws {
         var reception = try reception(.kernel)
         _ = reception.received(hello, worker: "")
-        guard case .open(.welcome, .none, attach: nil) = reception.decided(.granted(.none), program: "p", requestsMax: 2)
-        else { return #expect(Bool(false), "open") }
+        let action = reception.decided(.granted(.none), program: "p", requestsMax: 2)
+        guard case .open(.welcome, .none, attach: nil) = action else { return #expect(Bool(false), "open") }
     }
 
     @Test func `a version that is not common is refused`() throws {

@@ -37,7 +37,8 @@ private let other = NodeUUID(UUIDBytes(high: 1, low: 2))
     }
 
     private func judged(_ uris: [String], at now: UnixTime? = nil) -> Result<LinkName, LinkDistrust> {
-        LinkJudgement.judge(uris: uris, validity: validity, node: node, roles: [.kernel, .extender], at: now ?? self.now)
+        LinkJudgement.judge(
+            uris: uris, validity: validity, node: node, roles: [.kernel, .extender], at: now ?? self.now)
     }
 
     @Test func `the expected role of the own node is believed`() {

@@ -28,7 +28,7 @@ private let attach = LinkAttach(extender: socks5, name: "socks5", replica: 7)
         try await expectRefusal(of: mixed, "not signed by this node's link authority")
     }
 
-    @Test func `a credential that names another node is refused by the server, with the reason in its log`() async throws {
+    @Test func `a credential that names another node is refused, with the reason in the log`() async throws {
         let other = NodeUUID(UUIDBytes(high: 9, low: 9))
         let issued = try authority.issue(
             uris: ["spiffe://\(other)/extender/\(socks5)/socks5-1"], lifetime: .seconds(3600), now: .now())
@@ -98,22 +98,43 @@ private let attach = LinkAttach(extender: socks5, name: "socks5", replica: 7)
         }
     }
 
+    @Test func `a side that stops answering is left`() async throws {
+        let log = LogBook()
+        var settings = LinkSettings()
+        settings.pingAfter = .milliseconds(40)
+        settings.deadAfter = .milliseconds(80)
+        try await withServer(authority, events: EventBook(), log: log, settings: settings) { server in
+            let channel = try await dialRaw(server.endpoint)
+            var hello = ByteBuffer()
+            try LinkFrameEncoder.encode(
+                .hello(LinkHello(versions: .current, program: "mute", requestsMax: 1)), into: &hello)
+            try await channel.writeAndFlush(hello)
+            #expect(await log.line(with: "link closed").contains("unresponsive"))
+            try await channel.closeFuture.get()
+        }
+    }
+
     @Test func `garbage inside TLS is a protocol fault and closes`() async throws {
         let log = LogBook()
         try await withServer(authority, events: EventBook(), log: log) { server in
-            let context = try issue(.extender(socks5), "socks5-1", by: authority).current().clientContext
-            let channel = try await ClientBootstrap(group: loops)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
-                        try channel.pipeline.syncOperations.addHandler(tls)
-                    }
-                }
-                .connect(host: server.endpoint.host, port: Int(server.endpoint.port)).get()
+            let channel = try await dialRaw(server.endpoint)
             try? await channel.writeAndFlush(ByteBuffer(repeating: 0xff, count: 100_000))
             #expect(await log.line(with: "link refused").contains("protocol fault"))
             try await channel.closeFuture.get()
         }
+    }
+
+    /// TLS as an operator, and no link above it.
+    private func dialRaw(_ endpoint: Endpoint) async throws -> any Channel {
+        let context = try issue(.operator, "operator", by: authority).current().clientContext
+        return try await ClientBootstrap(group: loops)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
+                    try channel.pipeline.syncOperations.addHandler(tls)
+                }
+            }
+            .connect(host: endpoint.host, port: Int(endpoint.port)).get()
     }
 
     private func expectRefusal(of credential: LinkCredentialSource, _ reason: String) async throws {

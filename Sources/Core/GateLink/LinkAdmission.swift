@@ -108,8 +108,8 @@ package enum LinkGreeting: Equatable, Sendable {
     package mutating func received(_ frame: LinkFrame) -> Action {
         switch (self, frame) {
         case (.awaitingWelcome(let attach), .welcome(let welcome)):
-            guard LinkVersions.current.highestCommon(with: .init(lowest: welcome.version, highest: welcome.version)) != nil
-            else {
+            let chosen = LinkVersions(lowest: welcome.version, highest: welcome.version)
+            guard LinkVersions.current.highestCommon(with: chosen) != nil else {
                 self = .settled
                 return .close(.protocolFault(frame.unexpected))
             }

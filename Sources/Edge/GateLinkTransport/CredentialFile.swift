@@ -18,7 +18,9 @@ enum CredentialFile {
         var bytes = [UInt8](repeating: 0, count: bytesMax)
         var count = 0
         while count < bytes.count {
-            let read = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress?.advanced(by: count), $0.count - count) }
+            let read = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress?.advanced(by: count), $0.count - count)
+            }
             guard read >= 0 else { throw .noAccess(path: path, reason: lastReason()) }
             if read == 0 { break }
             count += read
@@ -66,7 +68,9 @@ enum CredentialFile {
         let bytes = Array(text.utf8)
         var count = 0
         while count < bytes.count {
-            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: count), $0.count - count) }
+            let written = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: count), $0.count - count)
+            }
             guard written > 0 else { throw .noAccess(path: path, reason: lastReason()) }
             count += written
         }

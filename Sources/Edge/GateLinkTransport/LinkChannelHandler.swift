@@ -147,11 +147,8 @@ final class LinkChannelHandler: ChannelInboundHandler {
         case .accepted: phase = .receiving(LinkReception(peer.name), peer)
         case .dialled(_, let attach, _):
             phase = .greeting(LinkGreeting(attach: attach), peer)
-            write(
-                .hello(
-                    LinkHello(
-                        versions: .current, program: service.program, requestsMax: UInt32(clamping: service.requestsMax))
-                ))
+            let requestsMax = UInt32(clamping: service.requestsMax)
+            write(.hello(LinkHello(versions: .current, program: service.program, requestsMax: requestsMax)))
             flushFrames()
         }
     }
@@ -226,7 +223,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
             requester: requester, desk: conversation.desk.value)
         phase = .open(link)
         wasOpen = true
-        logger.info("link open", metadata: metadata(peer.name))
+        logger.info("link open", metadata: [LogKey.link: "\(peer.name)"])
         scheduleTick(context)
         link.opened()
         flushFrames()
@@ -310,7 +307,8 @@ final class LinkChannelHandler: ChannelInboundHandler {
     func leave(_ goAway: LinkGoAway) {
         switch phase {
         case .open(let link):
-            logger.info("link closed", metadata: metadata(link.peer.name).merging([LogKey.reason: "\(goAway.reason)"]) { $1 })
+            logger.info(
+                "link closed", metadata: [LogKey.link: "\(link.peer.name)", LogKey.reason: "\(goAway.reason)"])
             link.close(goAway)
         case .securing, .greeting, .receiving: end(.leaving(goAway))
         case .ended: break
@@ -364,8 +362,6 @@ final class LinkChannelHandler: ChannelInboundHandler {
         case .goneAway, .leaving, .connection: logger.info("link closed", metadata: metadata)
         }
     }
-
-    private func metadata(_ name: LinkName) -> Logger.Metadata { [LogKey.link: "\(name)"] }
 
     private func address(of context: ChannelHandlerContext) -> String {
         context.remoteAddress.map { "\($0)" } ?? "unknown"

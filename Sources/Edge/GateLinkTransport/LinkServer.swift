@@ -143,7 +143,7 @@ final class AcceptedLink: Sendable {
 /// How much a link's channel reads and holds at once.
 enum LinkBuffers {
     static var receiving: AdaptiveRecvByteBufferAllocator {
-        AdaptiveRecvByteBufferAllocator(minimum: 16 << 10, initial: 64 << 10, maximum: 1 << 20)
+        AdaptiveRecvByteBufferAllocator(minimum: 16 << 10, initial: 64 << 10, maximum: 512 << 10)
     }
 
     static var watermark: ChannelOptions.Types.WriteBufferWaterMark { .init(low: 512 << 10, high: 1 << 20) }

@@ -1,15 +1,9 @@
 import GateLink
 import NIOCore
 
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-    _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ entry: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
-) -> CInt
-
-/// First byte: where the reads are cut. The rest: what a link received.
+/// What a link received. First byte: where the reads are cut.
 @_cdecl("LLVMFuzzerTestOneInput")
-func fuzzLinkFrames(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     guard count > 1 else { return 0 }
     var rest = ByteBuffer(bytes: UnsafeBufferPointer(start: start + 1, count: count - 1))
     let size = Int(start[0]) + 1
@@ -26,7 +20,3 @@ func fuzzLinkFrames(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     precondition(decoder.heldBytes < 4 + LinkLimits.frameBytesMax, "no more is held than one frame")
     return 0
 }
-
-var argumentCount = CommandLine.argc
-var argumentVector = CommandLine.unsafeArgv
-exit(runDriver(&argumentCount, &argumentVector, fuzzLinkFrames))
