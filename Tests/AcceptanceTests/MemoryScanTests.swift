@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// "A spawned program runs a session, keeps its keys and a marker only XOR-masked, ends it and scans its writable memory."
+/// "A spawned program runs a session, keeps its keys and a marker only XOR-masked, ends it and scans its writable
+/// memory."
 @Suite struct MemoryScan {
     @Test(.enabled(if: ProbeProgram.isUsable("memory-probe"), "build the programs first: swift build"))
     func `nothing of a session's secrets is left in the heap`() throws {
@@ -45,7 +46,8 @@ enum ProbeProgram {
     }
 
     static func isUsable(_ name: String) -> Bool {
-        ProcessInfo.processInfo.environment["CI"] == "true" || FileManager.default.isExecutableFile(atPath: url(name).path)
+        ProcessInfo.processInfo.environment["CI"] == "true"
+            || FileManager.default.isExecutableFile(atPath: url(name).path)
     }
 
     static func run(_ name: String) throws -> MemoryReport {

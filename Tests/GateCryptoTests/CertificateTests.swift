@@ -71,9 +71,14 @@ import Testing
     }
 
     @Test func `signed times that make no sense are refused`() throws {
-        for (begin, end) in [(0, Int64.max), (.min, 0), (100, 100), (200, 100), (0, 24 * 3600 + 601)] as [(Int64, Int64)] {
+        for (begin, end) in [(0, Int64.max), (.min, 0), (100, 100), (200, 100), (0, 24 * 3600 + 601)]
+            as [(Int64, Int64)]
+        {
             var bytes = Array(certificate.encoded.dropLast(64))
-            bytes.replaceSubrange(75..<91, with: [begin, end].flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) } })
+            bytes.replaceSubrange(
+                75..<91,
+                with: [begin, end].flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) }
+                })
             bytes += identity.sign(.workerCertificate, bytes)
             var buffer = ByteBuffer(bytes: bytes)
             let read = try #require(WorkerCertificate(from: &buffer))

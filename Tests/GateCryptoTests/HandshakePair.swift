@@ -13,7 +13,8 @@ struct HandshakePair: ~Copyable {
         let name = pattern.name
         let initiator = try NoiseHandshake(
             pattern: pattern, suite: suite, role: .initiator, prologue: Array(prologues.0.utf8),
-            localStatic: name.hasPrefix("X") ? try StaticKey() : nil, psks: try psks.map { [try GuardedSecret($0.0)] } ?? [],
+            localStatic: name.hasPrefix("X") ? try StaticKey() : nil,
+            psks: try psks.map { [try GuardedSecret($0.0)] } ?? [],
             slab: slab)
         let responder = try NoiseHandshake(
             pattern: pattern, suite: suite, role: .responder, prologue: Array(prologues.1.utf8),

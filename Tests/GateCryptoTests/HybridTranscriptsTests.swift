@@ -7,7 +7,8 @@ import Testing
 /// (`Oracle/transcripts.py`).
 @Suite struct HybridTranscripts {
     static let vectors: [NoiseVector] = {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Oracle/hybrid-transcripts.json")
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "Oracle/hybrid-transcripts.json")
         let data = try? Data(contentsOf: file)
         return data.flatMap { try? JSONDecoder().decode(NoiseVectorFile.self, from: $0).vectors } ?? []
     }()

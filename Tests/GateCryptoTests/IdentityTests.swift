@@ -11,7 +11,8 @@ import Testing
         #expect(
             identity.bundle.signingKey
                 == (try Hex.bytes("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")))
-        #expect(identity.bundle.hash == (try Hex.bytes("32a81e40f353c904a93126f65ed02e84718151524a67831752db94cc960ecf95")))
+        #expect(
+            identity.bundle.hash == (try Hex.bytes("32a81e40f353c904a93126f65ed02e84718151524a67831752db94cc960ecf95")))
         #expect(identity.bundle.uuid == NodeUUID(text: "32a81e40-f353-8904-a931-26f65ed02e84"))
         let text = identity.bundle.uuid.description
         #expect(Array(text)[14] == "8" && "89ab".contains(Array(text)[19]))
@@ -80,9 +81,16 @@ import Testing
         let (key, otherKey) = (try Vault.makeKey(), try Vault.makeKey())
         let row = try Vault.seal([1, 2, 3], label: .vaultExport, context: [7], with: key)
         #expect(row.count == 3 + Vault.overheadByteCount)
-        #expect(try Vault.open(row, label: .vaultExport, context: [7], with: key).withUnsafeBytes { Array($0) } == [1, 2, 3])
-        #expect(throws: VaultFailure.notAuthentic) { try Vault.open(row, label: .vaultExport, context: [7], with: otherKey) }
-        #expect(throws: VaultFailure.notAuthentic) { try Vault.open(row, label: .vaultIdentity, context: [7], with: key) }
+        #expect(
+            try Vault.open(row, label: .vaultExport, context: [7], with: key).withUnsafeBytes { Array($0) } == [
+                1, 2, 3,
+            ])
+        #expect(throws: VaultFailure.notAuthentic) {
+            try Vault.open(row, label: .vaultExport, context: [7], with: otherKey)
+        }
+        #expect(throws: VaultFailure.notAuthentic) {
+            try Vault.open(row, label: .vaultIdentity, context: [7], with: key)
+        }
         #expect(throws: VaultFailure.notAuthentic) { try Vault.open(row, label: .vaultExport, context: [8], with: key) }
     }
 

@@ -121,7 +121,9 @@ import Testing
         #expect(NoisePattern.mutualShared.messages[0] == [.psk, .e, .e1])
         #expect(NoisePattern(name: "IKhfs")?.messages == [[.e, .es, .e1, .s, .ss], [.e, .ee, .ekem1, .se]])
         #expect(NoiseSuite.standard.protocolName(.mutual) == "Noise_XXhfs_25519+MLKEM768_AESGCM_SHA256")
-        for wrong in ["Noise_XX_25519+MLKEM768_AESGCM_SHA256", "Noise_XXhfs_25519_AESGCM_SHA256", "Noise_QQ_25519_AESGCM_SHA256"] {
+        for wrong in [
+            "Noise_XX_25519+MLKEM768_AESGCM_SHA256", "Noise_XXhfs_25519_AESGCM_SHA256", "Noise_QQ_25519_AESGCM_SHA256",
+        ] {
             #expect(NoiseSuite.read(protocolName: wrong) == nil)
         }
         for wrong in ["", "XXpsk9", "XXhfs+foo", "Nhfs", "XXpsk-1"] { #expect(NoisePattern(name: wrong) == nil) }

@@ -83,10 +83,13 @@ struct NoiseVector: Decodable {
         }
         return try NoiseHandshake(
             pattern: pattern, suite: suite, role: role, prologue: (isInitiator ? init_prologue : resp_prologue).bytes,
-            localStatic: try (isInitiator ? init_static : resp_static).map { StaticKey(secret: try GuardedSecret($0.bytes)) },
+            localStatic: try (isInitiator ? init_static : resp_static).map {
+                StaticKey(secret: try GuardedSecret($0.bytes))
+            },
             remoteStatic: (isInitiator ? init_remote_static : resp_remote_static)?.bytes,
             psks: try ((isInitiator ? init_psks : resp_psks) ?? []).map { try GuardedSecret($0.bytes) },
-            entropy: HandshakeEntropy(encapsulator: encapsulator) { $0.copyBytes(from: ephemeral) }, slab: slab)
+            entropy: HandshakeEntropy(encapsulator: encapsulator, fillEphemeral: { $0.copyBytes(from: ephemeral) }),
+            slab: slab)
     }
 }
 

@@ -57,7 +57,11 @@ import Testing
         let salt: [UInt8] = Array(0..<13)
         let input = [UInt8](repeating: 0x0b, count: 22)
         let key = try salt.withUnsafeBytes { salt in
-            Result { try input.withUnsafeBytes { input in Copied(try KeyDerivation.extract(salt: salt, input: input, in: slab)) } }
+            Result {
+                try input.withUnsafeBytes { input in
+                    Copied(try KeyDerivation.extract(salt: salt, input: input, in: slab))
+                }
+            }
         }.get()
         // RFC 5869, appendix A.1
         #expect(key.bytes == (try Hex.bytes("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5")))
@@ -186,7 +190,9 @@ import Testing
             dialled: Self.node, direction: .toInitiator, flight: 2, in: try SecretSlab())
         var sealed = ByteBuffer()
         mask.seal(.body, ByteBuffer(string: "QuantumGate"), into: &sealed)
-        #expect(Array(sealed.readableBytesView) == (try Hex.bytes("fc07485847d83259fcbbabaa9fea80f3dc9121409d08a04ef03f47")))
+        #expect(
+            Array(sealed.readableBytesView) == (try Hex.bytes("fc07485847d83259fcbbabaa9fea80f3dc9121409d08a04ef03f47"))
+        )
     }
 
     private final class Strange {

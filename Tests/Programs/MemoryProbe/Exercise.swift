@@ -80,12 +80,14 @@ enum Exercise {
             var input = toAcceptor
             toAcceptor = ByteBuffer()
             acceptor.received(
-                &input, at: clock.now, wall: clock.wall, admit: { _ in true }, into: &toDialler, events: &acceptorEvents)
+                &input, at: clock.now, wall: clock.wall, admit: { _ in true }, into: &toDialler, events: &acceptorEvents
+            )
             acceptor.seal(into: &toDialler, budget: 1 << 30)
             input = toDialler
             toDialler = ByteBuffer()
             dialler.received(
-                &input, at: clock.now, wall: clock.wall, admit: { _ in true }, into: &toAcceptor, events: &diallerEvents)
+                &input, at: clock.now, wall: clock.wall, admit: { _ in true }, into: &toAcceptor, events: &diallerEvents
+            )
             if round >= 2 { enqueue(marker, copies: round == 2 ? 1 : 4000, &dialler) }
             dialler.seal(into: &toAcceptor, budget: 1 << 30)
         }
@@ -154,7 +156,9 @@ enum Exercise {
         let marker = watch.makeMarker()
         func fill(_ block: UnsafeMutableRawPointer?, _ count: Int) {
             guard let block else { return }
-            for place in 0..<count { block.storeBytes(of: marker[place % 32] ^ Watch.mask, toByteOffset: place, as: UInt8.self) }
+            for place in 0..<count {
+                block.storeBytes(of: marker[place % 32] ^ Watch.mask, toByteOffset: place, as: UInt8.self)
+            }
         }
         var kept: [UnsafeMutableRawPointer] = []
         for count in [32, 64, 200, 1000, 5000, 100_000, 1_000_000] {

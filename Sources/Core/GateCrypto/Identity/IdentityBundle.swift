@@ -9,7 +9,8 @@ package enum IdentityAlgorithm: UInt8, CaseIterable, Sendable {
     package var signatureByteCount: Int { 64 }
 }
 
-/// The public keys of a node's identity. The node's UUID is made from it, so whoever holds the bundle can check the UUID.
+/// The public keys of a node's identity. The node's UUID is made from it, so whoever holds the bundle can check the
+/// UUID.
 ///
 /// | bytes | what |
 /// | --- | --- |
@@ -55,7 +56,8 @@ package struct IdentityBundle: Hashable, Sendable {
     /// The canonical bytes.
     package var encoded: [UInt8] { IdentityBundle.encoding(signingKey) }
 
-    /// Reads one bundle from the front; `nil`, and nothing taken, where it is short, not canonical or of an unknown algorithm.
+    /// Reads one bundle from the front; `nil`, and nothing taken, where it is short, not canonical or of an unknown
+    /// algorithm.
     package init?(from buffer: inout ByteBuffer) {
         var rest = buffer
         guard rest.readInteger(as: UInt8.self) == 1,

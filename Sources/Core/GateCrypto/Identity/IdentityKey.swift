@@ -1,5 +1,5 @@
-/// A node's identity: the Ed25519 private key, in guarded memory of its own. Lives in the database service's vault, or in
-/// the process of an embedded node; workers never have it.
+/// A node's identity: the Ed25519 private key, in guarded memory of its own. Lives in the database service's vault, or
+/// in the process of an embedded node; workers never have it.
 package final class IdentityKey: Sendable {
     /// The public half.
     package let bundle: IdentityBundle

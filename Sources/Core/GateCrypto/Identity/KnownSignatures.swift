@@ -1,6 +1,7 @@
 /// Signatures that were found right, by the SHA-256 of the signed value: checking one again costs a hash, not 55 µs.
 ///
-/// Bounded; the oldest makes room. Belongs to one event loop. Holds nothing about times or rights: those are judged anew.
+/// Bounded; the oldest makes room. Belongs to one event loop. Holds nothing about times or rights: those are judged
+/// anew.
 package struct KnownSignatures {
     private struct Digest: Hashable {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)

@@ -17,9 +17,9 @@ package final class SharedSecret: Sendable {
         self.psk = try SharedSecret.derive(.handshakeSecret, from: secret)
     }
 
-    /// Stretches a passphrase with Argon2id (moderate limits: 256 MiB, about a second), the salt being a fixed label's hash:
-    /// all members must agree, and a weak passphrase can be guessed offline. Not for an event loop. `nil` where the
-    /// passphrase is too short or memory for Argon2id is missing.
+    /// Stretches a passphrase with Argon2id (moderate limits: 256 MiB, about a second), the salt being a fixed label's
+    /// hash: all members must agree, and a weak passphrase can be guessed offline. Not for an event loop. `nil` where
+    /// the passphrase is too short or memory for Argon2id is missing.
     package static func stretching(_ passphrase: GuardedSecret) throws(SecretMemoryFailure) -> SharedSecret? {
         guard passphrase.count >= passphraseBytesMin else { return nil }
         Sodium.start()

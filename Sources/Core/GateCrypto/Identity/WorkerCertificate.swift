@@ -90,8 +90,8 @@ package struct WorkerCertificate: Hashable, Sendable {
 
     /// Judges the certificate that came beside `staticKey` in a handshake and gives the node that it speaks for.
     ///
-    /// `expected` is the node dialled (`nil` for a responder), `own` the judge's own. Whether that node is allowed is the
-    /// caller's question. Signatures found right are kept in `known`, so that a peer that returns costs none.
+    /// `expected` is the node dialled (`nil` for a responder), `own` the judge's own. Whether that node is allowed is
+    /// the caller's question. Signatures found right are kept in `known`, so that a peer that returns costs none.
     package func verify(
         expecting expected: NodeUUID?, staticKey: [UInt8], own: NodeUUID?, at now: UnixTime,
         known: inout KnownSignatures

@@ -1,4 +1,5 @@
-/// A long-lived secret in guarded, locked pages of its own: an identity key, a static key, a vault key, a shared secret.
+/// A long-lived secret in guarded, locked pages of its own: an identity key, a static key, a vault key, a shared
+/// secret.
 ///
 /// Read-only once made, wiped when the last reference goes. Takes four pages: for a handful of values, not for
 /// sessions' (`Secret`).

@@ -1,6 +1,7 @@
 import CSodium
 
-/// What a program does to itself first thing: no core dumps, all descriptors that it may have, and a look at what may be locked.
+/// What a program does to itself first thing: no core dumps, all descriptors that it may have, and a look at what may
+/// be locked.
 package enum ProcessHardening {
     /// Switches core files off and closes this process's memory to other processes of its user; `false` where the
     /// system refused either. Log that; it is no reason to stop.

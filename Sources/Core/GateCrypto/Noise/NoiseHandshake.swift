@@ -44,7 +44,8 @@ package struct NoiseHandshake: ~Copyable {
     private var remoteKEMKey: [UInt8] = []
 
     /// Begins a handshake. Keys and shared secrets must be those that pattern and role demand: `localStatic` where this
-    /// side sends `s` or is known before, `remoteStatic` where the other is known before, a 32-byte secret for each `psk`.
+    /// side sends `s` or is known before, `remoteStatic` where the other is known before, a 32-byte secret for each
+    /// `psk`.
     package init(
         pattern: NoisePattern, suite: NoiseSuite, role: NoiseRole, prologue: [UInt8], localStatic: StaticKey? = nil,
         remoteStatic: [UInt8]? = nil, psks: [GuardedSecret] = [], entropy: HandshakeEntropy = .system, slab: SecretSlab

@@ -43,7 +43,8 @@ package enum KEMPrivateKey {
         }
     }
 
-    /// Writes the 32-byte shared secret of a ciphertext. A changed ciphertext gives another secret (implicit rejection).
+    /// Writes the 32-byte shared secret of a ciphertext. A changed ciphertext gives another secret (implicit
+    /// rejection).
     package func decapsulate(
         _ ciphertext: UnsafeRawBufferPointer, into secret: UnsafeMutableRawBufferPointer
     ) throws {

@@ -109,7 +109,9 @@ struct NoiseSymmetricState: ~Copyable {
                 memory[2 * length] = index
                 let text = UnsafeRawBufferPointer(rebasing: memory[(index == 1 ? 2 * length : length)...])
                 hash.authenticate(key: UnsafeRawBufferPointer(root), text, into: output)
-                if index == 1 { chainingKey.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(output)) } }
+                if index == 1 {
+                    chainingKey.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(output)) }
+                }
                 if index == 2, outputs == 3 { mixHash(UnsafeRawBufferPointer(output)) }
             }
             let key = UnsafeRawBufferPointer(rebasing: output[..<NoiseCipher.keyByteCount])

@@ -1,6 +1,7 @@
 package import NIOCore
 
-/// Random bytes at gigabytes a second for padding, the tails of cells, timers and ids: a ChaCha20 keystream, seeded once.
+/// Random bytes at gigabytes a second for padding, the tails of cells, timers and ids: a ChaCha20 keystream, seeded
+/// once.
 ///
 /// Each refill of 4 KiB takes its first 32 bytes as the next key and forgets the last (fast key erasure), so what was
 /// given out can't be computed from what is held. Belongs to one event loop. The same seed gives the same bytes.

@@ -44,7 +44,8 @@ package enum NoiseHash: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// HMAC (RFC 2104) of up to three pieces. `key` fits a block; `code` has `byteCount` bytes and may overlap any input.
+    /// HMAC (RFC 2104) of up to three pieces. `key` fits a block; `code` has `byteCount` bytes and may overlap any
+    /// input.
     package func authenticate(
         key: UnsafeRawBufferPointer, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer = noBytes,
         into code: UnsafeMutableRawBufferPointer

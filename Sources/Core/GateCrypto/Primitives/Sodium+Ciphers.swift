@@ -1,6 +1,7 @@
 import CSodium
 
-/// libsodium's AEADs over raw memory. `output` may be the same memory as `input`; it has 16 bytes more (sealing) or less.
+/// libsodium's AEADs over raw memory. `output` may be the same memory as `input`; it has 16 bytes more (sealing) or
+/// less.
 extension Sodium {
     /// Whether this machine has the instructions that libsodium's AES-256-GCM needs.
     static let hasAESGCM: Bool = {

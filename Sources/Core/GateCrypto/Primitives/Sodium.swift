@@ -108,7 +108,8 @@ package enum Sodium {
         precondition(secretKey.count == 64, "an Ed25519 secret key is seed and public key")
         return [UInt8](unsafeUninitializedCapacity: 64) { signature, count in
             _ = crypto_sign_detached(
-                UnsafeMutableRawBufferPointer(signature).bytes, nil, message.bytes, UInt64(message.count), secretKey.bytes)
+                UnsafeMutableRawBufferPointer(signature).bytes, nil, message.bytes, UInt64(message.count),
+                secretKey.bytes)
             count = 64
         }
     }
