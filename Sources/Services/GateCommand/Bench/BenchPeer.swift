@@ -94,16 +94,17 @@ final class BenchPeer: PeerChannelDelegate {
         channel.enqueue(.streamCredit(alias: alias, limit: limit))
     }
 
+    /// Makes data until as much waits in the session as may, and lets go what the socket takes.
     private func fill(_ channel: PeerChannelHandler) {
-        if let alias {
-            while left > 0, channel.queuedBytes < BenchPeer.queuedBytesMax {
+        repeat {
+            while let alias, left > 0, channel.queuedBytes < BenchPeer.queuedBytesMax {
                 let count = min(left, block.readableBytes)
                 guard let part = block.getSlice(at: block.readerIndex, length: count) else { return }
                 left -= count
                 channel.enqueue(.streamData(alias: alias, part))
                 if left == 0 { channel.enqueue(.streamFinish(alias: alias)) }
             }
-        }
-        channel.flush()
+            channel.flush()
+        } while left > 0 && channel.queuedBytes < BenchPeer.queuedBytesMax
     }
 }

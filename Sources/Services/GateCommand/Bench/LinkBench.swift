@@ -24,7 +24,9 @@ enum LinkBench {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let opened = loop.makePromise(of: Void.self)
-        let sender = NIOLoopBound(LinkSender { opened.succeed() }, eventLoop: loop)
+        let sender = try await loop.submit {
+            NIOLoopBound(LinkSender { opened.succeed() }, eventLoop: loop)
+        }.get()
         let keeper = LinkKeeper(
             target: .network(
                 Endpoint(host: "127.0.0.1", port: other.port), credential: LinkCredentialSource(credential)),
