@@ -79,7 +79,7 @@ let modules = [
         uses: ["GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateTelemetry"],
         libraries: [nioCore, nioPosix, logging, metrics]),
     Module(
-        name: "GateLinkTransport", layer: .edge, uses: ["GateModel", "GateLink", "GateTelemetry"],
+        name: "GateLinkTransport", layer: .edge, uses: ["GateModel", "GateTelemetry"],
         libraries: [nioCore, nioPosix, nio("NIOTLS"), nioSSL, x509, asn1, crypto, logging, metrics]),
     Module(
         name: "GateLinkStore", layer: .edge, uses: ["GateModel", "GateLink", "GateStore", "GateLinkTransport"],
@@ -115,7 +115,7 @@ let modules = [
         libraries: [nioCore, nioPosix, logging, lifecycle]),
     Module(
         name: "GateAdmin", layer: .services, uses: ["GateModel", "GateTelemetry"],
-        libraries: [hummingbird, logging, metrics, lifecycle]),
+        libraries: [hummingbird, logging, metrics, lifecycle, signals]),
     Module(
         name: "GateSupervisor", layer: .services, uses: ["GateModel", "GateTelemetry"],
         libraries: [subprocess, systemPackage, logging, lifecycle]),
@@ -138,16 +138,25 @@ let modules = [
 
     Module(
         name: "gate-kernel", layer: .programs, folder: "GateKernelProgram",
-        uses: ["CWipe", "GateCrypto", "GateModel", "GateSettings", "GateTelemetry", "GateKernel", "GateAdmin"],
-        libraries: [arguments, logging, lifecycle], hasTests: false),
+        uses: [
+            "CWipe", "GateCrypto", "GateModel", "GateSettings", "GateTelemetry", "GateLink", "GateLinkTransport",
+            "GateLinkStore", "GateKernel", "GateAdmin",
+        ],
+        libraries: [arguments, nioPosix, logging, lifecycle], hasTests: false),
     Module(
         name: "gate-database", layer: .programs, folder: "GateDatabaseProgram",
-        uses: ["CWipe", "GateCrypto", "GateModel", "GateSettings", "GateTelemetry", "GateDatabase", "GateAdmin"],
-        libraries: [arguments, logging, lifecycle], hasTests: false),
+        uses: [
+            "CWipe", "GateCrypto", "GateModel", "GateSettings", "GateTelemetry", "GateLinkTransport", "GateDatabase",
+            "GateAdmin",
+        ],
+        libraries: [arguments, nioPosix, logging, lifecycle], hasTests: false),
     Module(
         name: "gate-socks5", layer: .programs, folder: "GateSocks5Program",
-        uses: ["CWipe", "GateModel", "GateSettings", "GateTelemetry", "GateExtenderKit", "Socks5", "GateAdmin"],
-        libraries: [arguments, logging, lifecycle], hasTests: false),
+        uses: [
+            "CWipe", "GateCrypto", "GateModel", "GateSettings", "GateTelemetry", "GateLink", "GateLinkTransport",
+            "GateLinkStore", "GateExtenderKit", "Socks5", "GateAdmin",
+        ],
+        libraries: [arguments, nioPosix, logging, lifecycle], hasTests: false),
     Module(
         name: "QuantumGateProgram", layer: .programs, uses: ["CWipe", "GateCommand"],
         libraries: [arguments], hasTests: false),

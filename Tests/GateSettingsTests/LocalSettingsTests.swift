@@ -126,7 +126,9 @@ import Testing
         #expect(ports.allSatisfy { (9_000..<9_100).contains($0) })
     }
 
-    @Test(arguments: [("kernel-1", 0), ("kernel-10", 9), ("kernel-11", nil), ("kernel-0", nil), ("kernel-01", nil), ("x", nil)])
+    @Test(arguments: [
+        ("kernel-1", 0), ("kernel-10", 9), ("kernel-11", nil), ("kernel-0", nil), ("kernel-01", nil), ("x", nil),
+    ])
     func `a worker's name gives its index`(name: String, index: Int?) {
         #expect(LocalSettings.kernelIndex(ofName: name) == index)
     }

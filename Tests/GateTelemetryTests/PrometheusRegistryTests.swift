@@ -17,7 +17,9 @@ import Testing
     @Test func `two handles of one name and dimensions are one series`() {
         Counter(label: "a", factory: registry).increment()
         Counter(label: "a", factory: registry).increment()
-        #expect(registry.text().contains("\na_total 2\n") || registry.text().hasPrefix("# TYPE a_total counter\na_total 2\n"))
+        #expect(
+            registry.text().contains("\na_total 2\n")
+                || registry.text().hasPrefix("# TYPE a_total counter\na_total 2\n"))
     }
 
     @Test func `a meter goes up and down`() {

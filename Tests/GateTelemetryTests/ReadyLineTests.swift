@@ -16,7 +16,9 @@ import Testing
         #expect(ReadyLine(["a": "x\"\n\\y"]).line == #"ready {"a":"xy"}"#)
     }
 
-    @Test(arguments: ["", "ready", "ready ", "already {}", "ready {", #"ready {"a"}"#, #"ready {"a":"b""#, #"ready "a""#])
+    @Test(arguments: [
+        "", "ready", "ready ", "already {}", "ready {", #"ready {"a"}"#, #"ready {"a":"b""#, #"ready "a""#,
+    ])
     func `anything else is no ready line`(line: String) {
         #expect(ReadyLine(line: line) == nil)
     }

@@ -58,7 +58,8 @@ extension LocalSettings {
         let named = files + extenders.sorted { $0.key < $1.key }.map { ("extenders.\($0.key)", absolute($0.value), "") }
         return named.compactMap { key, path, hint in
             guard let path, !FileManager.default.isReadableFile(atPath: path) else { return nil }
-            return SettingsFault(key: key, reason: "there is no readable file \(path)", example: hint.isEmpty ? nil : hint)
+            return SettingsFault(
+                key: key, reason: "there is no readable file \(path)", example: hint.isEmpty ? nil : hint)
         }
     }
 

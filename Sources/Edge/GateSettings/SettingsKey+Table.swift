@@ -8,7 +8,8 @@ extension SettingsKey {
             "node.workers", "Kernel workers that `quantumgate node` starts", example: "2", \.node.workers,
             parse: number(NodeLocalSettings.workersRange), write: { "\($0)" }),
         .list(
-            "peers.listen", "Addresses on which other nodes reach this one", example: "[\"0.0.0.0:7700\", \"[::]:7700\"]",
+            "peers.listen", "Addresses on which other nodes reach this one",
+            example: "[\"0.0.0.0:7700\", \"[::]:7700\"]",
             most: PeerListenSettings.listenCountMax, \.peers.listen, parse: endpoint, write: quoted),
         .list(
             "peers.advertise", "Addresses to tell others, where they differ from peers.listen",
@@ -30,7 +31,8 @@ extension SettingsKey {
             "database.kind", "What keeps the data: sqlite", example: "sqlite", \.database.kind, parse: choice,
             write: { $0.rawValue }),
         .scalar(
-            "database.path", "SQLite's file", example: "data/node.sqlite", \.database.path, parse: filePath, write: quoted),
+            "database.path", "SQLite's file", example: "data/node.sqlite", \.database.path, parse: filePath,
+            write: quoted),
         .scalar(
             "database.vaultKeyFile", "File with the key of the identity vault", example: "secrets/vault.key",
             \.database.vaultKeyFile, parse: filePath, write: quoted),

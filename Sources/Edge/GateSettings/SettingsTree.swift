@@ -20,7 +20,8 @@ struct SettingsTree {
             guard let mapping = node.mapping else {
                 faults.append(
                     SettingsFault(
-                        key: LocalSettings.fileName, reason: "holds no keys", example: "peers:\n  listen: [\"[::]:7700\"]"))
+                        key: LocalSettings.fileName, reason: "holds no keys",
+                        example: "peers:\n  listen: [\"[::]:7700\"]"))
                 return
             }
             read(mapping, under: "")

@@ -1,4 +1,41 @@
+internal import ArgumentParser
+internal import CWipe
+internal import GateAdmin
+internal import GateCrypto
+internal import GateDatabase
+internal import GateLinkTransport
+internal import GateSettings
+internal import GateTelemetry
+internal import Logging
+internal import NIOPosix
+
+/// `gate-database`: the database service of a node.
 @main
-enum Program {
-    static func main() {}
+struct Program: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gate-database",
+        abstract: "Serves a node's settings, peers, identity and data to its other processes.",
+        discussion: "Started by `quantumgate node`, or by whatever runs your services.")
+    @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
+    @Option(help: "Name of this process and of its credential.") var name = "database-1"
+
+    func run() async throws {
+        let settings = try await LocalSettings.load(directory: directory)
+        let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
+        let logger = Logger(label: "database")
+        ProcessHardening.disableCoreDumps()
+        ProcessHardening.raiseDescriptorLimit()
+        StandardInputGuard().start()
+
+        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
+        let database = try await NodeDatabase.open(path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
+        let service = try await DatabaseService.bind(
+            database, to: settings.database.link, credential: credential, group: MultiThreadedEventLoopGroup.singleton,
+            logger: logger)
+        let admin = AdminService(
+            endpoint: settings.database.admin, sources: .init(metrics: { metrics.text() }), logger: logger)
+        StandardOutput.writeLine(
+            ReadyLine(["link": "\(service.endpoint)", "node": "\(database.vault.node)"]).line)
+        try await ProgramGroup(admin: admin, logger: logger, serve: { try await service.run() }).run()
+    }
 }

@@ -1,4 +1,82 @@
+internal import ArgumentParser
+internal import CWipe
+internal import Foundation
+internal import GateAdmin
+internal import GateCrypto
+internal import GateKernel
+internal import GateLink
+internal import GateLinkStore
+internal import GateLinkTransport
+internal import GateModel
+internal import GateSettings
+internal import GateTelemetry
+internal import Logging
+internal import NIOPosix
+
+/// `gate-kernel`: one kernel worker of a node.
 @main
-enum Program {
-    static func main() {}
+struct Program: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gate-kernel", abstract: "Holds a node's connections to peers and carries its extenders' traffic.",
+        discussion: "Started by `quantumgate node`, or by whatever runs your services.")
+    @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
+    @Option(help: "Name of this worker and of its credential: kernel-1, kernel-2, …") var name = "kernel-1"
+
+    func run() async throws {
+        let settings = try await LocalSettings.load(directory: directory)
+        let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
+        let logger = Logger(label: "kernel")
+        ProcessHardening.disableCoreDumps()
+        ProcessHardening.raiseDescriptorLimit()
+        if let limit = ProcessHardening.lockedMemoryLimit, limit < SecretSlab.lockedBytesDefault {
+            logger.warning("little memory may be locked; secrets may reach the swap", metadata: ["bytes": "\(limit)"])
+        }
+        StandardInputGuard().start()
+
+        let configuration = try configuration(settings)
+        let group = MultiThreadedEventLoopGroup(
+            numberOfThreads: KernelService.eventLoopCount(configuration.eventLoopCount))
+        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
+        let keeper = LinkKeeper(
+            target: .network(settings.database.link, credential: credential), expects: .database,
+            eventLoop: group.next(), logger: logger)
+        let isReady = ReadyFlag()
+        let kernel = KernelService(
+            configuration: configuration, store: LinkStore(keeper.requester), group: group, logger: logger
+        ) { ready in
+            isReady.raise()
+            let peers = ready.peerEndpoints.map(\.description).joined(separator: " ")
+            StandardOutput.writeLine(
+                ReadyLine(["peers": peers, "link": ready.linkEndpoint.map { "\($0)" } ?? ""]).line)
+        }
+        let sources = AdminService.Sources(
+            metrics: { metrics.text() }, unreadiness: { isReady.isRaised ? nil : "not listening yet" },
+            status: {
+                guard let status = await kernel.status(), let text = try? JSONEncoder().encode(status) else {
+                    return "{}"
+                }
+                return String(decoding: text, as: UTF8.self)
+            })
+        let admin = AdminService(
+            endpoint: settings.kernelAdmin(index: index), sources: sources, logger: logger)
+        try await ProgramGroup(
+            admin: admin, logger: logger, serve: { try await kernel.run() }, beside: { await keeper.run() }
+        ).run()
+    }
+
+    private var index: Int { LocalSettings.kernelIndex(ofName: name) ?? 0 }
+
+    private func configuration(_ settings: LocalSettings) throws -> KernelConfiguration {
+        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
+        var configuration = KernelConfiguration(
+            name: name, node: credential.current().name.node, peerEndpoints: settings.peers.listen)
+        configuration.sharesPeerEndpoints = settings.node.workers > 1
+        configuration.advertisedEndpoints = settings.peers.advertise
+        configuration.linkEndpoint = settings.kernelLink(index: index)
+        configuration.credential = credential
+        configuration.adminAddress = "\(settings.kernelAdmin(index: index))"
+        configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
+        configuration.eventLoopCount = settings.kernel.eventLoops
+        return configuration
+    }
 }

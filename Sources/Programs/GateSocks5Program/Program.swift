@@ -1,4 +1,59 @@
+internal import ArgumentParser
+internal import CWipe
+internal import GateAdmin
+internal import GateCrypto
+internal import GateExtenderKit
+internal import GateLink
+internal import GateLinkStore
+internal import GateLinkTransport
+internal import GateModel
+internal import GateSettings
+internal import GateTelemetry
+internal import Logging
+internal import NIOPosix
+internal import Socks5
+
+/// `gate-socks5`: a replica of the SOCKS5 extender.
 @main
-enum Program {
-    static func main() {}
+struct Program: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gate-socks5",
+        abstract: "A SOCKS5 proxy over the node's circuits and, where settings allow, an exit for other nodes.",
+        discussion: "Started by `quantumgate node`, or by whatever runs your services.")
+    @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
+    @Option(help: "Name of this replica and of its credential.") var name = "socks5-1"
+
+    func run() async throws {
+        let settings = try await LocalSettings.load(directory: directory)
+        let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
+        let logger = Logger(label: "socks5")
+        ProcessHardening.disableCoreDumps()
+        ProcessHardening.raiseDescriptorLimit()
+        StandardInputGuard().start()
+
+        // One loop: then no byte crosses threads between a client and its link.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
+        let keeper = LinkKeeper(
+            target: .network(settings.database.link, credential: credential), expects: .database,
+            eventLoop: group.next(), logger: logger)
+        let store = LinkStore(keeper.requester)
+        let isReady = ReadyFlag()
+        var configuration = Socks5Configuration(
+            listen: [settings.socks5.listen],
+            access: .network(RegisteredWorkers(store: store, feed: store), credential: credential),
+            settings: StoredNodeSettings(store: store, feed: store), group: group)
+        configuration.ready = { endpoints in
+            isReady.raise()
+            StandardOutput.writeLine(
+                ReadyLine(["socks5": endpoints.map(\.description).joined(separator: " ")]).line)
+        }
+        let service = Socks5Service(configuration: configuration, logger: logger)
+        let sources = AdminService.Sources(
+            metrics: { metrics.text() }, unreadiness: { isReady.isRaised ? nil : "no worker is attached" })
+        let admin = AdminService(endpoint: settings.socks5.admin, sources: sources, logger: logger)
+        try await ProgramGroup(
+            admin: admin, logger: logger, serve: { try await service.run() }, beside: { await keeper.run() }
+        ).run()
+    }
 }

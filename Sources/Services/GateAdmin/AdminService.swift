@@ -56,7 +56,8 @@ package struct AdminService: Service {
         quiet.logLevel = max(logger.logLevel, .warning)  // one line a request says nothing to an operator
         let host = endpoint.host
         let application = Application(
-            router: routes(), configuration: ApplicationConfiguration(address: .hostname(host, port: Int(endpoint.port))),
+            router: routes(),
+            configuration: ApplicationConfiguration(address: .hostname(host, port: Int(endpoint.port))),
             onServerRunning: { [onBound] channel in
                 onBound(Endpoint(host: host, port: UInt16(clamping: channel.localAddress?.port ?? 0)))
             },

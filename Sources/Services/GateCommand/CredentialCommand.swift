@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import GateLink
+internal import GateLinkStore
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
@@ -46,7 +47,8 @@ struct CredentialCommand: AsyncParsableCommand {
             printLine(folder)
             guard let link = LinkName(node: authority.node, role: role, name: name), role.kind == .extender, !noGrant
             else { return }
-            _ = link
+            let rights = RightsRow.attaching(link, settings: Set(settingPrefixes))
+            try await OperatorLink.with(settings) { store in try await store.setRights(rights) }
         }
 
         private func linkRole() throws -> LinkRole {

@@ -40,7 +40,8 @@ struct KernelReport {
         let rows = reports.flatMap { $0.rows(list) }
         let names = Set(rows.flatMap(\.keys)).sorted()
         return Listing(
-            columns: names.map { name in (name.uppercased(), { (row: [String: String]) in row[name] ?? "" }) }, rows: rows,
+            columns: names.map { name in (name.uppercased(), { (row: [String: String]) in row[name] ?? "" }) },
+            rows: rows,
             empty: empty)
     }
 }

@@ -1,14 +1,27 @@
+internal import GateDatabase
 internal import GateLink
+internal import GateLinkStore
 internal import GateModel
+internal import GateSQLite
 internal import GateSettings
+internal import GateStore
 
 /// The first rows of a new node's database.
 enum NodeIdentity {
     /// The link name of the SOCKS5 extender that `quantumgate node` starts.
     static let socks5Name = "socks5-1"
+    /// Settings that the SOCKS5 extender may read, by prefix.
+    static let socks5Settings: Set<String> = ["socks5.", "relay.hops"]
 
     /// Makes vault key, database and identity, and grants the shipped extender what it needs.
     static func create(_ settings: LocalSettings) async throws -> NodeUUID {
-        throw CommandFailure("not there yet")
+        let node = try await NodeDatabase.initialise(
+            path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
+        let store = try SQLiteStore(path: settings.databasePath)
+        if let link = LinkName(node: node, role: .extender(ShippedExtender.socks5), name: socks5Name) {
+            try await store.setRights(.attaching(link, settings: socks5Settings))
+        }
+        await store.close()
+        return node
     }
 }

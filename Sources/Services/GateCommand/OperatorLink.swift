@@ -1,4 +1,5 @@
 internal import GateLink
+internal import GateLinkStore
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
@@ -47,7 +48,7 @@ enum OperatorLink {
                         + "Start it with `quantumgate node \(settings.directory)`, or look with `quantumgate doctor`.")
             }
             do {
-                throw StoreFailure.unavailable
+                return try await body(LinkStore(keeper.requester))
             } catch let failure as StoreFailure {
                 throw try judged(failure)
             }

@@ -51,13 +51,16 @@ struct PeersCommand: AsyncParsableCommand {
             let rows = try await OperatorLink.with(node) { store in
                 try await PeerEditing.add(cards, edit, in: store)
             }
-            for row in rows { printLine("\(row.node) \(row.access) \(row.endpoints.map(\.description).joined(separator: " "))") }
+            for row in rows {
+                printLine("\(row.node) \(row.access) \(row.endpoints.map(\.description).joined(separator: " "))")
+            }
         }
     }
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forgets nodes, their pinned identities included; sessions with them end where the default denies.")
+            abstract:
+                "Forgets nodes, their pinned identities included; sessions with them end where the default denies.")
         @OptionGroup var node: NodeOptions
         @Argument(help: "UUIDs.") var peers: [NodeUUID]
 
@@ -146,7 +149,8 @@ enum PeerListing {
             rows: peers.map { peer in
                 Row(
                     uuid: "\(peer.node)", access: "\(peer.access)", relay: peer.isRelay,
-                    endpoints: peer.endpoints.map(\.description), firstSeen: peer.firstSeen.map { timeText($0.seconds) },
+                    endpoints: peer.endpoints.map(\.description),
+                    firstSeen: peer.firstSeen.map { timeText($0.seconds) },
                     lastSeen: peer.lastSeen.map { timeText($0.seconds) }, note: peer.note)
             },
             empty: "No peers are known. `quantumgate peers add UUID@host:port` adds one.")

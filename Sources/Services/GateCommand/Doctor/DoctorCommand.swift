@@ -5,7 +5,8 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Looks for what would keep the node from working here, and says what to do about it.",
-        discussion: "Checks settings, clock, locked memory, descriptors, files, ports and database. Fails where one fails.")
+        discussion:
+            "Checks settings, clock, locked memory, descriptors, files, ports and database. Fails where one fails.")
     @OptionGroup var node: NodeOptions
     @OptionGroup var listing: ListingOptions
 

@@ -48,12 +48,16 @@ enum Examination {
         return Finding(
             subject: "locked memory", verdict: .poor,
             found: "only \(limit >> 10) of \(needed >> 10) KiB may be locked, so secrets may reach the swap",
-            advice: "Raise it (`ulimit -l`, LimitMEMLOCK= in the unit, --ulimit memlock= of a container), or encrypt the swap.")
+            advice:
+                "Raise it (`ulimit -l`, LimitMEMLOCK= in the unit, --ulimit memlock= of a container), or encrypt the swap."
+        )
     }
 
     private static func descriptors() -> Finding {
         let limit = ProcessHardening.raiseDescriptorLimit() ?? 0
-        guard limit < 8_192 else { return Finding(subject: "descriptors", verdict: .good, found: "\(limit) may be open") }
+        guard limit < 8_192 else {
+            return Finding(subject: "descriptors", verdict: .good, found: "\(limit) may be open")
+        }
         return Finding(
             subject: "descriptors", verdict: .poor, found: "only \(limit) may be open; each session takes one",
             advice: "Raise the hard limit (`ulimit -Hn`, LimitNOFILE= in the unit).")
@@ -65,7 +69,9 @@ enum Examination {
         return secrets.map { path in
             var status = stat()
             guard stat(path, &status) == 0 else {
-                return Finding(subject: "files", verdict: .bad, found: "there is no \(path)", advice: "Restore it from your backup.")
+                return Finding(
+                    subject: "files", verdict: .bad, found: "there is no \(path)",
+                    advice: "Restore it from your backup.")
             }
             guard status.st_mode & 0o077 != 0 else { return Finding(subject: "files", verdict: .good, found: path) }
             return Finding(
