@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import GateModel
 internal import GateSettings
+internal import GateStore
 internal import Glibc
 
 struct CardCommand: AsyncParsableCommand {
@@ -9,10 +10,12 @@ struct CardCommand: AsyncParsableCommand {
         abstract: "Prints UUID@host:port, to give to operators who are to `peers add` this node.",
         discussion: """
             The address is peers.advertise, else what peers.listen says, else an address of this machine. It works
-            while the node is not running. Whoever has the card can find the node; the node decides who may connect.
+            while the node is not running, but for --record, which the node signs. Whoever has the card can find the node; the node decides who may connect.
             """)
     @OptionGroup var node: NodeOptions
     @Flag(help: "Print a line for every address, not only the first.") var all = false
+    @Flag(help: "Append the node's signed record, which circuits need of each relay and of their destination.")
+    var record = false
 
     func run() async throws {
         let settings = try await node.settings()
@@ -21,8 +24,17 @@ struct CardCommand: AsyncParsableCommand {
         guard !endpoints.isEmpty else {
             throw CommandFailure("no address is known; set peers.advertise in \(settings.file)")
         }
+        let signed = record ? try await signedRecord(of: endpoints) : []
         for endpoint in all ? endpoints : Array(endpoints.prefix(1)) {
-            printLine(NodeAddress(node: uuid, endpoint: endpoint).description)
+            printLine(PeerCard(address: NodeAddress(node: uuid, endpoint: endpoint), record: signed).text)
+        }
+    }
+
+    private func signedRecord(of endpoints: [Endpoint]) async throws -> [UInt8] {
+        let shown = Array(endpoints.prefix(StoreLimit.peerEndpoints))
+        return try await OperatorLink.with(node) { store in
+            let isRelay = try await store.values()[NodeSettings.relayEnabled]
+            return try await store.issueRecord(endpoints: shown, isRelay: isRelay)
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GateCrypto
 internal import GateModel
 internal import GateStore
 
@@ -32,8 +33,8 @@ struct PeersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Adds nodes, or further addresses of known ones, and allows them to connect.")
         @OptionGroup var node: NodeOptions
-        @Argument(help: "What `quantumgate card` prints there: UUID@host:port. Several are fine.")
-        var cards: [NodeAddress]
+        @Argument(help: "What `quantumgate card` prints there: UUID@host:port, or with its record. Several are fine.")
+        var cards: [PeerCard]
         @Option(help: "A remark for people.")
         var note: String?
         @Flag(inversion: .prefixedNo, help: "Whether the node relays for us.")
@@ -102,19 +103,24 @@ enum PeerEditing {
     }
 
     /// Adds each card's endpoint to what is known of its node, and applies `edit` to each node once.
-    static func add(_ cards: [NodeAddress], _ edit: PeerEdit, in store: any PeerStore) async throws -> [PeerRow] {
+    static func add(_ cards: [PeerCard], _ edit: PeerEdit, in store: any PeerStore) async throws -> [PeerRow] {
         var order: [NodeUUID] = []
-        var endpoints: [NodeUUID: [Endpoint]] = [:]
+        var grouped: [NodeUUID: [PeerCard]] = [:]
         for card in cards {
-            if endpoints[card.node] == nil { order.append(card.node) }
-            endpoints[card.node, default: []].append(card.endpoint)
+            if grouped[card.address.node] == nil { order.append(card.address.node) }
+            grouped[card.address.node, default: []].append(card)
         }
         var rows: [PeerRow] = []
         for node in order {
             var edit = edit
+            let group = grouped[node] ?? []
             let known = try await store.peer(node)?.endpoints ?? []
-            let added = (endpoints[node] ?? []).filter { !known.contains($0) }
+            let added = group.map(\.address.endpoint).filter { !known.contains($0) }
             edit.endpoints = Array((added + known).prefix(StoreLimit.peerEndpoints))
+            if let record = group.map(\.record).last(where: { !$0.isEmpty }) {
+                edit.record = record
+                if edit.isRelay == nil { edit.isRelay = PeerCard.verified(record, of: node)?.relays }
+            }
             rows.append(try await store.editPeer(node, edit))
         }
         return rows
