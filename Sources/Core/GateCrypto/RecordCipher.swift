@@ -12,7 +12,7 @@ package struct RecordCipher: ~Copyable {
     /// The authentication tag that follows every ciphertext.
     package static let tagBytes = 16
     /// Up to this many bytes a record is cheaper in place than with swift-crypto's wider code (measured).
-    package static let inPlaceBytesMax = 4096
+    package static let inPlaceBytesMax = 3072
 
     private let cipher: NoiseCipher
     private let key: Secret

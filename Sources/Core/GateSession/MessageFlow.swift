@@ -7,7 +7,12 @@ struct MessageFlow {
     var waiting = Fifo<ExtenderMessage>()
     /// The first message's number once it has begun and not ended.
     var begunPart: UInt32?
-    var isInRing = false
+
+    /// Whether the flow was empty before, and so has to take its place in the ring.
+    mutating func append(_ message: ExtenderMessage) -> Bool {
+        defer { waiting.append(message) }
+        return waiting.isEmpty
+    }
 }
 
 /// Which messages an extender's flow holds.

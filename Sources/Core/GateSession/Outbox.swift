@@ -43,10 +43,7 @@ struct Outbox {
         precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has 1 MiB at most")
         let key = MessageFlowKey(extender: message.extender, priority: message.priority)
         messageBytes += message.payload.readableBytes
-        let wasInRing = messages[key]?.isInRing ?? false
-        messages[key, default: MessageFlow()].waiting.append(message)
-        messages[key]?.isInRing = true
-        if !wasInRing { ring(.messages(key), key.priority) }
+        if messages[key, default: MessageFlow()].append(message) { ring(.messages(key), key.priority) }
     }
 
     mutating func append(cells new: ByteBuffer) {
@@ -123,22 +120,10 @@ struct Outbox {
         _ alias: UInt32, _ output: inout ByteBuffer, _ turn: Int, _ streams: inout StreamTable
     ) -> Bool {
         guard let index = streams.index(of: alias) else { return false }
-        let count = min(streams[index].sendableBytes, turn - MessageCodec.streamDataOverhead)
-        if count > 0 {
-            MessageCodec.encodeStreamDataHead(alias: alias, count: count, into: &output)
-            streams[index].take(count, into: &output)
-            streamBytes -= count
-        }
-        if streams[index].waitingBytes == 0, streams[index].finish == .waiting,
-            turn - (count > 0 ? count + MessageCodec.streamDataOverhead : 0) >= 5
-        {
-            MessageCodec.encode(.streamFinish(alias: alias), into: &output)
-            streams[index].finish = .sent
-        }
-        let isStillSendable = streams[index].isSendable
-        streams[index].isInRing = isStillSendable
-        if streams[index].isOver { _ = streams.remove(alias) }
-        return isStillSendable
+        let sent = streams[index].send(as: alias, into: &output, room: turn)
+        streamBytes -= sent.byteCount
+        if sent.isOver { _ = streams.remove(alias) }
+        return sent.isStillSendable
     }
 
     private mutating func sendCells(_ output: inout ByteBuffer, _ room: Int) -> Bool {

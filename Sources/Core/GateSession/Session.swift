@@ -137,14 +137,15 @@ package struct Session: ~Copyable {
             case .record(var plaintext):
                 lastHeard = now
                 isPinging = false
-                read(&plaintext, into: &events)
+                received(plaintext: &plaintext, into: &events)
             }
         }
         input.moveReaderIndex(to: input.writerIndex)
         return failure
     }
 
-    private mutating func read(_ plaintext: inout ByteBuffer, into events: inout [PeerEvent]) {
+    /// Takes what an authentic record holds.
+    package mutating func received(plaintext: inout ByteBuffer, into events: inout [PeerEvent]) {
         do throws(WireFailure) {
             while failure == nil, let message = try MessageCodec.decode(&plaintext) {
                 switch message {

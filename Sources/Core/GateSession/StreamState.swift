@@ -1,4 +1,5 @@
 import GateModel
+import GateWire
 import NIOCore
 
 /// One stream as the session sees it: what waits to be sent, and both sides' credit.
@@ -35,8 +36,30 @@ struct StreamState {
     /// Whether both directions ended.
     var isOver: Bool { finish == .sent && isFinishReceived }
 
-    /// Appends the next `count` waiting bytes to `output`.
-    mutating func take(_ count: Int, into output: inout ByteBuffer) {
+    /// What one turn of a stream came to.
+    struct Sent {
+        var byteCount = 0
+        var isStillSendable = false
+        var isOver = false
+    }
+
+    /// Appends the bytes that may be sent now, and the end once there are no more, within `room` bytes.
+    mutating func send(as alias: UInt32, into output: inout ByteBuffer, room: Int) -> Sent {
+        let end = output.writerIndex + room
+        let count = min(sendableBytes, room - MessageCodec.streamDataOverhead)
+        if count > 0 {
+            MessageCodec.encodeStreamDataHead(alias: alias, count: count, into: &output)
+            take(count, into: &output)
+        }
+        if waitingBytes == 0, finish == .waiting, end - output.writerIndex >= MessageCodec.streamFinishBytes {
+            MessageCodec.encode(.streamFinish(alias: alias), into: &output)
+            finish = .sent
+        }
+        isInRing = isSendable
+        return Sent(byteCount: max(count, 0), isStillSendable: isInRing, isOver: isOver)
+    }
+
+    private mutating func take(_ count: Int, into output: inout ByteBuffer) {
         var missing = count
         while missing > 0, var chunk = waiting.first {
             if chunk.readableBytes <= missing {

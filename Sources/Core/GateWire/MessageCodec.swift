@@ -31,6 +31,8 @@ package enum MessageCodec {
     package static let messageStartOverhead = 36
     /// Bytes before any later part of a message.
     package static let messagePartOverhead = 7
+    /// A stream finish message.
+    package static let streamFinishBytes = 5
     /// Bytes before the cells of a cells message.
     package static let cellsOverhead = 2
 
