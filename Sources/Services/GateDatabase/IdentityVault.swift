@@ -58,6 +58,11 @@ package actor IdentityVault {
         node = identity.bundle.uuid
     }
 
+    /// The identity, sealed with another key, for an export.
+    func sealedIdentity(with key: GuardedSecret) throws(StoreFailure) -> [UInt8] {
+        do { return try identity.sealed(with: key) } catch { throw .unavailable }
+    }
+
     static func identity(in store: any VaultStore, key: GuardedSecret) async throws(StoreFailure) -> IdentityKey {
         guard let sealed = try await store.vaultRow(row) else { throw .notFound }
         do throws(VaultFailure) {
