@@ -5,7 +5,7 @@ import Testing
 
 extension Acceptance {
     @Suite struct `Real kernels, links and gate-socks5` {
-        @Test(.enabled(if: MemoryScan.isAllowed, "run as root: another process's memory can't be read"))
+        @Test(.enabled(if: ProcessMemory.isAllowed, "run as root: another process's memory can't be read"))
         func `hold no marker that was sent through, once it is through`() async throws {
             try await RunningNetwork.with(hops: 2) { running in
                 let marker = "marker-\(UUID().uuidString)"
@@ -17,14 +17,14 @@ extension Acceptance {
                 for _ in 0..<20 { _ = try await blocking { try download.run() } }
                 #expect(try await running.download(hops: 2, isolate: "marker", byteCount: 1 << 20))
                 // It is in this process, so a scan that finds nothing here would be blind.
-                #expect(try MemoryScan.count(of: marker, in: getpid()) > 0)
+                #expect(try ProcessMemory.count(of: marker, in: getpid()) > 0)
                 for node in running.network.nodes {
                     for program in ["gate-kernel", "gate-socks5"] {
                         for pid in node.processes(running: program) {
                             let isGone = try await blocking {
-                                try Acceptance.eventually(within: 5) { try MemoryScan.count(of: marker, in: pid) == 0 }
+                                try Acceptance.eventually(within: 5) { try ProcessMemory.count(of: marker, in: pid) == 0 }
                             }
-                            let left = try MemoryScan.count(of: marker, in: pid)
+                            let left = try ProcessMemory.count(of: marker, in: pid)
                             #expect(isGone, "\(program) of \(node.name) holds it \(left) times")
                         }
                     }
@@ -35,7 +35,7 @@ extension Acceptance {
 }
 
 /// Reads another process's writable memory.
-enum MemoryScan {
+enum ProcessMemory {
     private static let partBytes = 4 << 20
 
     /// Whether the system lets us.

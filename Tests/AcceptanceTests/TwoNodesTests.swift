@@ -29,7 +29,7 @@ extension Acceptance {
             let download = nodes.download(from: stranger, byteCount: 1000)
             await #expect(throws: (any Error).self) { try await blocking { try download.run() } }
             let status = try await blocking { [exit = nodes.exit] in try exit.command("status", "--json") }
-            let refusals = try #require(refusals(in: status))
+            let refusals = try #require(self.refusals(in: status))
             #expect(refusals.contains("\(stranger.uuid)"))
             #expect(text(of: nodes.exit.log).contains("\(stranger.uuid)"))
             #expect(!text(of: stranger.log).lowercased().contains("not on the list"))
@@ -49,7 +49,7 @@ extension Acceptance {
                 // Another node's UUID, which is a right one of nobody here.
                 let wrong = try #require(NodeUUID(text: "0f0e0d0c-0b0a-8908-8706-050403020100"))
                 try await blocking { [origin = nodes.origin] in
-                    try origin.command("peers", "add", "\(wrong)@\(tap.endpoint)")
+                    _ = try origin.command("peers", "add", "\(wrong)@\(tap.endpoint)")
                 }
                 let download = nodes.download(over: wrong, byteCount: 1000)
                 await #expect(throws: (any Error).self) { try await blocking { try download.run() } }

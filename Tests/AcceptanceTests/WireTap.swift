@@ -26,12 +26,12 @@ final class WireTap: Sendable {
 
     init(to target: Endpoint) throws {
         self.target = target
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let port = FreePorts.bases(count: 1)[0] + 91
         let bound = withLoopback(port) { bind(listener, $0, $1) }
         guard bound == 0, listen(listener, 64) == 0 else { throw DemoNode.Failure("no port for a tap") }
         endpoint = Endpoint(host: "127.0.0.1", port: port)
-        let listener = listener
+        self.listener = listener
         Thread.detachNewThread { [weak self] in
             while true {
                 let dialler = accept(listener, nil, nil)
@@ -60,7 +60,7 @@ final class WireTap: Sendable {
     }
 
     private func copy(
-        from source: Int32, to sink: Int32, into part: WritableKeyPath<Recording, [UInt8]> & Sendable, of index: Int
+        from source: Int32, to sink: Int32, into part: any WritableKeyPath<Recording, [UInt8]> & Sendable, of index: Int
     ) {
         Thread.detachNewThread {
             var bytes = [UInt8](repeating: 0, count: 64 << 10)

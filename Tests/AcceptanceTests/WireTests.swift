@@ -1,13 +1,8 @@
 import Foundation
+import GateCommand
 import GateModel
-import GateSession
-import GateTransport
-import NIOCore
-import NIOPosix
 import Synchronization
 import Testing
-
-@testable import GateCommand
 
 extension Acceptance {
     @Suite struct `The wire` {
@@ -48,7 +43,7 @@ extension Acceptance {
                 }
                 let port = try #require(tap.endpoint).port
                 let connectionCount = 40
-                for _ in 0..<connectionCount { try await connectOnce(to: nodes.exit.uuid, port: port) }
+                for _ in 0..<connectionCount { try await SessionOnce.dial(: nodes.exit.uuid, port: port) }
                 let recordings = tap.recordings
                 #expect(recordings.count == connectionCount)
                 for side in [recordings.map(\.sent), recordings.map(\.answered)] {
@@ -60,24 +55,6 @@ extension Acceptance {
                 #expect(!hasCommonWindow(recordings.map { $0.sent + $0.answered }))
             }
             tap.stop()
-        }
-
-        /// Dials, waits until the session stands, and closes.
-        private func connectOnce(to node: NodeUUID, port: UInt16) async throws {
-            let identity = try BenchIdentity()
-            let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let ready = loop.makePromise(of: Void.self)
-            let address = try SocketAddress(ipAddress: "127.0.0.1", port: Int(port))
-            let channel = try await PeerBootstrap.dial(address, on: loop, timeout: .seconds(5)) { channel in
-                let peer = BenchPeer(isDialler: true)
-                peer.onReady = { _ in ready.succeed() }
-                peer.onClosed = { ready.fail(BenchFailure.sessionEnded("\($0)")) }
-                let connection = PeerConnection(
-                    dialling: node, presence: .mutual(identity.credentials), environment: try identity.environment())
-                try channel.pipeline.syncOperations.addHandler(PeerChannelHandler(connection: connection, delegate: peer))
-            }.get()
-            try await ready.futureResult.get()
-            try await channel.close()
         }
 
         /// Whether any eight bytes in a row occur in two of the recordings.
@@ -115,9 +92,4 @@ final class TapHolder: Sendable {
     }
 
     func stop() { tap.withLock { $0 }?.stop() }
-}
-
-extension DemoFile {
-    /// The beginning of every file.
-    static func firstBytes(_ count: Int) -> [UInt8] { Array(block.readableBytesView.prefix(count)) }
 }
