@@ -43,7 +43,7 @@ extension Acceptance {
                 }
                 let port = try #require(tap.endpoint).port
                 let connectionCount = 40
-                for _ in 0..<connectionCount { try await SessionOnce.dial(: nodes.exit.uuid, port: port) }
+                for _ in 0..<connectionCount { try await SessionOnce.dial(nodes.exit.uuid, port: port) }
                 let recordings = tap.recordings
                 #expect(recordings.count == connectionCount)
                 for side in [recordings.map(\.sent), recordings.map(\.answered)] {
