@@ -27,6 +27,12 @@ package enum NodeSettings {
         "circuits.idle-timeout", .seconds(600), in: .seconds(10)...Duration.seconds(86_400),
         "How long a circuit without a stream is kept.")
 
+    package static let socksHops = SettingKey(
+        "socks5.hops", 2, in: 0...8,
+        "How many relays stand between this node and an exit, unless a client's username says otherwise.")
+    package static let socksExitNodes = SettingKey(
+        "socks5.exit-nodes", NodeList(),
+        "The nodes that socks5 goes out through, unless a client's username says otherwise.")
     package static let socksExit = SettingKey<ExitPolicy>(
         "socks5.exit", .off, "For whom socks5 opens connections to the outside from this node.")
     package static let socksExitAllowPrivate = SettingKey(
@@ -90,7 +96,7 @@ package enum NodeSettings {
         circuitsPerPeer.definition, circuitsMaximum.definition, circuitTimeout.definition, circuitIdle.definition,
     ]
     private static let exit = [
-        socksExit.definition, socksExitAllowPrivate.definition, socksExitTimeout.definition,
+        socksHops.definition, socksExitNodes.definition, socksExit.definition, socksExitAllowPrivate.definition, socksExitTimeout.definition,
     ]
     private static let handshake = [
         handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,

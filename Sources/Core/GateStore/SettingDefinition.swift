@@ -54,6 +54,14 @@ extension SettingKey where Value == Int {
     }
 }
 
+extension SettingKey where Value == NodeList {
+    init(_ key: String, _ fallback: NodeList, _ doc: String) {
+        self.init(
+            key, fallback, values: "UUIDs of nodes, separated by commas, \(NodeList.countMax) at most; or nothing", doc,
+            example: "01234567-89ab-8def-8123-456789abcdef", accepts: { _ in true })
+    }
+}
+
 extension SettingKey where Value == Duration {
     init(_ key: String, _ fallback: Duration, in range: ClosedRange<Duration>, _ doc: String) {
         let bounds = "from \(range.lowerBound.settingText) to \(range.upperBound.settingText)"

@@ -1,3 +1,5 @@
+package import GateModel
+
 /// A type that a node setting can have. Its text form is what people write, read and what is stored.
 package protocol SettingValue: Sendable, Equatable {
     /// Reads the text form; `nil` for anything else.
@@ -56,6 +58,26 @@ extension Duration: SettingValue {
     package var wholeMilliseconds: Int64 {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
+}
+
+/// Nodes by their UUIDs, separated by commas.
+package struct NodeList: SettingValue {
+    /// The nodes, in the order given.
+    package let nodes: [NodeUUID]
+
+    /// The most nodes.
+    package static let countMax = 64
+
+    package init(_ nodes: [NodeUUID] = []) { self.nodes = nodes }
+
+    package static func read(_ text: String) -> NodeList? {
+        guard !text.isEmpty else { return NodeList() }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let nodes = parts.compactMap { NodeUUID(text: $0.filter { $0 != " " }) }
+        return nodes.count == parts.count && nodes.count <= countMax ? NodeList(nodes) : nil
+    }
+
+    package var settingText: String { nodes.map(\.description).joined(separator: ",") }
 }
 
 /// A setting that is one of few words.

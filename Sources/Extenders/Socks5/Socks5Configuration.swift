@@ -8,8 +8,8 @@ package struct Socks5Configuration: Sendable {
     package var listen: [Endpoint]
     /// How the replica reaches its node.
     package var access: NodeAccess
-    /// Where the node's settings are read.
-    package var settings: any NodeSettingsFeed
+    /// Where the node's settings are read; `nil`: from the database that ``access`` names, else defaults.
+    package var settings: (any NodeSettingsFeed)?
     /// Exits to choose from; empty: the node's settings say.
     package var exitNodes: [NodeUUID] = []
     /// Where links and connections live. One loop is best for one worker: then no byte crosses threads.
@@ -26,7 +26,7 @@ package struct Socks5Configuration: Sendable {
     package var ready: @Sendable ([Endpoint]) -> Void = { _ in }
 
     package init(
-        listen: [Endpoint], access: NodeAccess, settings: any NodeSettingsFeed, group: any EventLoopGroup
+        listen: [Endpoint], access: NodeAccess, settings: (any NodeSettingsFeed)? = nil, group: any EventLoopGroup
     ) {
         self.listen = listen
         self.access = access

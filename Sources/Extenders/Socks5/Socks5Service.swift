@@ -62,7 +62,7 @@ package final class Socks5Service: Sendable {
     private func followSettings() async {
         while !Task.isCancelled {
             do {
-                try await configuration.settings.follow(prefix: "socks5.") { [settings] texts in
+                try await (configuration.settings ?? node.settings).follow(prefix: "socks5.") { [settings] texts in
                     settings.value = Socks5Settings(texts)
                 }
                 for await _ in AsyncStream.makeStream(of: Void.self).stream {}

@@ -30,6 +30,8 @@ public struct ExtenderFailure: Error, Hashable, Sendable, CustomStringConvertibl
         public static let finished = Code(text: "the stream's sending side is finished")
         /// The peer runs no such extender.
         public static let noExtender = Code(text: "the peer has no such extender")
+        /// The link credential is missing, expired or another node's. Issue one with `quantumgate credential issue`.
+        public static let credential = Code(text: "the link credential can't be used")
         /// The service is stopping.
         public static let stopping = Code(text: "the service is stopping")
         /// The node's database does not answer or says no; the message says more.

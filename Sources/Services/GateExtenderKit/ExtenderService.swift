@@ -1,7 +1,7 @@
-package import GateLink
-package import GateLinkTransport
+import GateLink
+import GateLinkTransport
 public import GateModel
-package import Logging
+public import Logging
 public import NIOCore
 public import ServiceLifecycle
 import Synchronization
@@ -14,6 +14,7 @@ public final class ExtenderService: Service {
     private let extender: any Extender
     package let core: ExtenderCore
     private let access: NodeAccess
+    private let namedWorkers: Set<WorkerAddress>
     private let group: any EventLoopGroup
     private let logger: Logger
 
@@ -22,15 +23,51 @@ public final class ExtenderService: Service {
     /// - Parameter group: where links live, one loop each in turn; loops of a posix event loop group.
     package init(
         extender: any Extender, limits: ExtenderLimits = ExtenderLimits(), access: NodeAccess,
-        group: any EventLoopGroup, logger: Logger
+        workers: Set<WorkerAddress> = [], group: any EventLoopGroup, logger: Logger
     ) {
         self.extender = extender
+        namedWorkers = workers
         self.access = access
         self.group = group
         self.logger = logger
         var random = SystemRandomNumberGenerator()
         core = ExtenderCore(
             extender: extender.id, name: extender.name, limits: limits, replica: random.next())
+    }
+
+    /// Makes a service for a process of its own.
+    ///
+    /// - Parameter group: where links live, one loop each in turn; a `MultiThreadedEventLoopGroup`.
+    /// - Throws: ``ExtenderFailure`` where the credential can't be read.
+    public convenience init(
+        extender: any Extender, limits: ExtenderLimits = ExtenderLimits(), location: NodeLocation,
+        group: any EventLoopGroup, logger: Logger
+    ) throws(ExtenderFailure) {
+        let credential: LinkCredentialSource
+        do {
+            credential = try LinkCredentialSource(directory: location.credentialFolder)
+        } catch {
+            throw ExtenderFailure(.credential, "\(error)")
+        }
+        let database = DatabaseLink(
+            endpoint: location.database, credential: credential, program: extender.name, eventLoop: group.next(),
+            logger: logger)
+        self.init(
+            extender: extender, limits: limits, access: .database(database), workers: location.workers, group: group,
+            logger: logger)
+    }
+
+    /// The extender's own data; `nil` where the node was reached without its database.
+    public var storage: ExtenderStorage? {
+        guard case .database(let database) = access else { return nil }
+        return ExtenderStorage(store: database.store, extender: extender.id)
+    }
+
+    /// The node's settings, as far as the credential's rights go; defaults where the node was reached without its
+    /// database.
+    public var settings: any NodeSettingsFeed {
+        guard case .database(let database) = access else { return FixedNodeSettings() }
+        return database.settings
     }
 
     /// The node that this replica serves; `nil` until a worker has attached it.
@@ -98,6 +135,15 @@ public final class ExtenderService: Service {
                 }
             }
         case .network(let directory, let credential): await keepLinks(of: directory, credential)
+        case .database(let database):
+            await withDiscardingTaskGroup { group in
+                group.addTask { await database.run() }
+                if namedWorkers.isEmpty {
+                    await keepLinks(of: database.workers, database.credential)
+                } else {
+                    await keepLinks(of: FixedWorkers(namedWorkers), database.credential)
+                }
+            }
         }
     }
 
@@ -166,14 +212,6 @@ public final class ExtenderService: Service {
         await extender.received(input.message)
         input.consumed()
     }
-}
-
-/// How a replica reaches its node.
-package enum NodeAccess: Sendable {
-    /// Over TCP and TLS, to the workers that a directory names.
-    case network(any WorkerDirectory, credential: LinkCredentialSource)
-    /// Within this process.
-    case memory([MemoryLinkServer], as: LinkName)
 }
 
 /// A task that can be stopped from outside of its group.
