@@ -181,6 +181,9 @@ for (index, module) in modules.enumerated() {
     }
 }
 
+// GATE_FUZZ=1 swift build --scratch-path .build-fuzz --product Fuzz…: unsafe flags would bar us as a dependency otherwise.
+let isFuzzing = Context.environment["GATE_FUZZ"] == "1"
+
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -188,7 +191,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
-]
+] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
 
 let systemLibraries = ["CSodium", "CZlib"]
 
@@ -230,6 +233,22 @@ func memoryProbeProgram(_ name: String, _ folder: String, _ uses: [String] = [])
         swiftSettings: strict)
 }
 
+func fuzzTarget(_ name: String, _ modules: [String]) -> Target {
+    .executableTarget(
+        name: "Fuzz\(name)", dependencies: modules.map { .byName(name: $0) } + [nioCore], path: "Tests/Fuzz/\(name)",
+        swiftSettings: [.swiftLanguageMode(.v5), .unsafeFlags(["-sanitize=fuzzer,address"])],
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
+}
+
+let fuzzTargets =
+    isFuzzing
+    ? [
+        fuzzTarget("WireMessages", ["GateWire"]), fuzzTarget("FlightHeader", ["GateWire"]),
+        fuzzTarget("HandshakeFlights", ["GateSession", "GateTestKit"]),
+        fuzzTarget("SessionRecords", ["GateSession", "GateTestKit"]),
+        fuzzTarget("LinkFrames", ["GateLink"]), fuzzTarget("Socks5", ["Socks5"]),
+    ] : []
+
 let package = Package(
     name: "QuantumGate",
     platforms: [.macOS(.v15)],
@@ -263,7 +282,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", .upToNextMinor(from: "7.10.0")),
         .package(url: "https://github.com/jpsim/Yams", .upToNextMinor(from: "6.2.2")),
     ],
-    targets: modules.map(target) + moduleTests
+    targets: modules.map(target) + moduleTests + fuzzTargets
         + [
             testTarget("Architecture", []),
             memoryProbe, memoryProbeProgram("memory-probe", "MemoryProbeWiped", ["CWipe"]),

@@ -3,7 +3,7 @@ import Testing
 
 /// "A spawned program runs a session, keeps its keys and a marker only XOR-masked, ends it and scans its writable
 /// memory."
-@Suite struct MemoryScan {
+@Suite struct MemoryProbes {
     @Test(.enabled(if: ProbeProgram.isUsable("memory-probe"), "build the programs first: swift build"))
     func `nothing of a session's secrets is left in the heap`() throws {
         let report = try ProbeProgram.run("memory-probe")

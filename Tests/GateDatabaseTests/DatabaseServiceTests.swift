@@ -99,15 +99,17 @@ import Testing
                 _ = try VaultKeyFile.load(from: folder.key)
             }
             for text in ["", "00", String(repeating: "0", count: 63) + "g", String(repeating: "0", count: 66)] {
-                #expect(FileManager.default.createFile(
-                    atPath: folder.key, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
+                #expect(
+                    FileManager.default.createFile(
+                        atPath: folder.key, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600]))
                 #expect(throws: VaultKeyFileFailure.malformed(path: folder.key)) {
                     _ = try VaultKeyFile.load(from: folder.key)
                 }
             }
             let digits = String(repeating: "0f", count: 32) + "\r\n"
-            #expect(FileManager.default.createFile(
-                atPath: folder.key, contents: Data(digits.utf8), attributes: [.posixPermissions: 0o600]))
+            #expect(
+                FileManager.default.createFile(
+                    atPath: folder.key, contents: Data(digits.utf8), attributes: [.posixPermissions: 0o600]))
             let key = try VaultKeyFile.load(from: folder.key)
             #expect(key.withUnsafeBytes { Array($0) } == [UInt8](repeating: 0x0f, count: 32))
             try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: folder.key)

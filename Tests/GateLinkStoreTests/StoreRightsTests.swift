@@ -64,7 +64,9 @@ import Testing
 
     @Test func `an extender without rights has no data, not even its own`() async throws {
         let store = try Fixtures.store(memory, as: socks, "socks5-1")
-        await #expect(throws: StoreFailure.notPermitted) { _ = try await store.put([1], [1], of: ShippedExtender.socks5) }
+        await #expect(throws: StoreFailure.notPermitted) {
+            _ = try await store.put([1], [1], of: ShippedExtender.socks5)
+        }
     }
 
     @Test func `an extender with rights uses its own data and no other's`() async throws {

@@ -147,6 +147,92 @@ import Testing
         #expect(circuit.endsSeen.count == position)
     }
 
+    @Test func `is not extended by a record whose signature is wrong, whose time is over or that is the relay's own`() throws {
+        let nodes = try (1...5).map { try TestNode(seed: UInt8($0)) }
+        var bytes = ByteBuffer()
+        nodes[2].record.encode(into: &bytes)
+        bytes.setInteger(UInt8(0x55), at: bytes.writerIndex - 20)
+        let forged = try #require(NodeRecord(from: &bytes))
+        let old = NodeRecord.issue(
+            NodeRecord.Content(
+                suites: [.standard], endpoints: [], relays: true, sequence: 1, expiry: TestNode.wall + -86_400),
+            by: nodes[2].identity)
+        for record in [forged, old] {
+            let circuit = TestCircuit(
+                nodes: nodes, path: [nodes[1].record, record, nodes[3].record], destination: nodes[4].record)
+            circuit.build()
+            #expect(circuit.failure == .unreachable(position: 1))
+            #expect(circuit.reached == [])
+        }
+        let environment = nodes[1].environment
+        var own = ByteBuffer()
+        nodes[1].record.encode(into: &own)
+        #expect(RecordCheck.accepted(own, own: environment.node, at: TestNode.wall) == nil)
+        #expect(RecordCheck.accepted(own, own: nodes[0].environment.node, at: TestNode.wall) == nodes[1].record)
+    }
+
+    @Test func `ends, and does nothing else, on random cells at any of its parts`() throws {
+        let circuit = try TestCircuit(relays: 1)
+        circuit.build()
+        var random = Sample.random()
+        for kind in [CellKind.create, .created, .relay, .open] {
+            for round in 0..<50 {
+                let node = circuit.nodes[1]
+                var cells = ByteBuffer(bytes: [0, 0, 0, 1, kind.rawValue, UInt8(round % 9), UInt8(round % 3), 1])
+                random.append(Cell.byteCount - cells.readableBytes, to: &cells)
+                var hop = CircuitHop(
+                    circuit: 1, environment: node.environment, limits: RelayLimits(), at: circuit.now)
+                var destination = CircuitDestination(circuit: 1, limits: RelayLimits(), at: circuit.now)
+                var actions: [CircuitAction] = []
+                hop.receivedFromPrevious(cells, at: circuit.now, wall: TestNode.wall, into: &actions)
+                hop.receivedFromNext(cells, at: circuit.now, into: &actions)
+                destination.received(cells, at: circuit.now, into: &actions)
+                #expect(hop.phase == .ended)
+                #expect(destination.writableByteCount == 0)
+            }
+        }
+        var actions: [CircuitAction] = []
+        var cells = ByteBuffer(bytes: [0, 0, 0, 1, 3])
+        random.append(Cell.bodyByteCount, to: &cells)
+        circuit.origin.received(cells, at: circuit.now, wall: TestNode.wall, into: &actions)
+        #expect(circuit.origin.phase == .ended)
+    }
+
+    @Test func `ends where a neighbour sends more than it was granted`() throws {
+        let circuit = try TestCircuit(relays: 1)
+        circuit.begin()
+        let cells = ByteBuffer(repeating: 3, count: (RelayLimits.initialCredit + 1) * Cell.byteCount)
+        var hop = CircuitHop(
+            circuit: 1, environment: circuit.nodes[1].environment, limits: RelayLimits(), at: circuit.now)
+        var actions: [CircuitAction] = []
+        hop.receivedFromPrevious(cells, at: circuit.now, wall: TestNode.wall, into: &actions)
+        #expect(hop.phase == .ended)
+        circuit.origin.received(cells, at: circuit.now, wall: TestNode.wall, into: &actions)
+        #expect(circuit.origin.phase == .ended)
+    }
+
+    @Test func `is let in only within limits of count, pace and memory`() {
+        var limits = RelayLimits()
+        limits.circuitsPerPeer = 2
+        limits.buildsPerInterval = 4
+        limits.windowBytesTotal = 3 * 2 * 512 * 2048
+        var allowance = CircuitAllowance(limits: limits)
+        let (one, two) = (SessionID(UUIDBytes(high: 1, low: 1)), SessionID(UUIDBytes(high: 2, low: 2)))
+        let start = MonotonicInstant(nanoseconds: 0)
+        var verdicts: [Bool] = []
+        for session in [one, one, one, two, two] { verdicts.append(allowance.opened(by: session, at: start)) }
+        #expect(verdicts == [true, true, false, true, false])
+        allowance.closed(by: one)
+        let again = [allowance.opened(by: one, at: start), allowance.opened(by: one, at: start)]
+        #expect(again == [true, false])
+        allowance.closed(by: one)
+        let tooFast = allowance.opened(by: one, at: start)
+        let later = allowance.opened(by: one, at: start + .seconds(10))
+        #expect(!tooFast && later)
+        allowance.forget(one)
+        #expect(allowance.count == 1)
+    }
+
     @Test func `fails where another node answers than the one named`() throws {
         let nodes = try (1...4).map { try TestNode(seed: UInt8($0)) }
         let circuit = TestCircuit(nodes: nodes)

@@ -89,13 +89,16 @@ final class TestCircuit {
     }
 
     /// `nodes`: origin, relays, destination.
-    init(nodes: [TestNode], startDepth: Int = 3, limits: RelayLimits = RelayLimits(), seed: UInt64 = 1) {
+    init(
+        nodes: [TestNode], path: [NodeRecord]? = nil, destination: NodeRecord? = nil, startDepth: Int = 3,
+        limits: RelayLimits = RelayLimits(), seed: UInt64 = 1
+    ) {
         self.nodes = nodes
         self.limits = limits
         self.seed = seed
         origin = CircuitOrigin(
-            path: nodes.dropFirst().dropLast().map(\.record), destination: nodes[nodes.count - 1].record, circuit: 1,
-            startDepth: startDepth, environment: nodes[0].environment, limits: limits, at: now)
+            path: path ?? nodes.dropFirst().dropLast().map(\.record),
+            destination: destination ?? nodes[nodes.count - 1].record, circuit: 1, startDepth: startDepth, environment: nodes[0].environment, limits: limits, at: now)
         links = [Link(circuit: 1)]
     }
 

@@ -75,7 +75,8 @@ package struct PeerConnection: ~Copyable {
         if let step = handshake?.received(&input, wall: wall, admit: admit, into: &output) {
             follow(step, at: now, into: &events)
         }
-        if let failure = session?.received(&input, at: now, into: &events) {
+        // What comes after a refused record is counted, not read.
+        if discarding == nil, let failure = session?.received(&input, at: now, into: &events) {
             if failure == .recordRefused { discard(failure, at: now) } else { close(failure, into: &events) }
         }
         if discarding != nil {

@@ -19,7 +19,9 @@ extension SQLiteStore: PeerStore {
             conditions.append("is_relay = ?")
             arguments += [isRelay]
         }
-        if let hasEndpoint = filter.hasEndpoint { conditions.append(hasEndpoint ? "endpoints <> ''" : "endpoints = ''") }
+        if let hasEndpoint = filter.hasEndpoint {
+            conditions.append(hasEndpoint ? "endpoints <> ''" : "endpoints = ''")
+        }
         arguments += [pageLimit(limit)]
         let sql = "SELECT * FROM peer WHERE \(conditions.joined(separator: " AND ")) ORDER BY node LIMIT ?"
         return try await read { [arguments] db in

@@ -74,11 +74,10 @@ package final class Socks5Service: Sendable {
     }
 
     private func bind() async throws -> [Listener] {
-        let children = node.linkEventLoops(fallback: configuration.group)
         let time = configuration.exchangeTime
         var listeners: [Listener] = []
         for endpoint in configuration.listen {
-            let channel = try await ServerBootstrap(group: configuration.group, childGroup: children)
+            let channel = try await ServerBootstrap(group: configuration.group)
                 .serverChannelOption(.backlog, value: 512)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)

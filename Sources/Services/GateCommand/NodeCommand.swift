@@ -53,12 +53,15 @@ struct NodeCommand: AsyncParsableCommand {
 
 /// The processes of a node on one machine.
 enum NodeChildren {
+    /// A crash must not print registers and memory, which may hold secrets, nor take the time for it.
+    private static let quiet = ["SWIFT_BACKTRACE": "enable=no"]
+
     /// Database first, then kernels, then extenders.
     static func all(of settings: LocalSettings) throws -> [ChildProgram] {
         func child(_ name: String, _ executable: String, stage: Int) -> ChildProgram {
             ChildProgram(
                 name: name, executable: executable, arguments: ["--dir", settings.directory, "--name", name],
-                stage: stage)
+                environment: quiet, stage: stage)
         }
         var children = [child("database-1", try program("gate-database"), stage: 0)]
         let kernel = try program("gate-kernel")

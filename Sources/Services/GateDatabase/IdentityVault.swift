@@ -29,7 +29,8 @@ package actor IdentityVault {
     static let row = "identity"
 
     /// Makes a fresh identity and stores it sealed; `.conflict` if the store has one.
-    package static func initialise(in store: any VaultStore, key: GuardedSecret) async throws(StoreFailure) -> NodeUUID {
+    package static func initialise(in store: any VaultStore, key: GuardedSecret) async throws(StoreFailure) -> NodeUUID
+    {
         let identity: IdentityKey
         do { identity = try IdentityKey.generate() } catch { throw .unavailable }
         return try await keep(identity, in: store, key: key)

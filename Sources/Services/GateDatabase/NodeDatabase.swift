@@ -67,7 +67,8 @@ package struct NodeDatabase: Sendable {
     }
 
     /// Makes the database and an identity in it, sealed with a key that the caller keeps.
-    package static func initialise(path: String, vaultKey: GuardedSecret) async throws(NodeDatabaseFailure) -> NodeUUID {
+    package static func initialise(path: String, vaultKey: GuardedSecret) async throws(NodeDatabaseFailure) -> NodeUUID
+    {
         do throws(StoreFailure) {
             let store = try SQLiteStore(path: path)
             do throws(StoreFailure) {

@@ -51,7 +51,9 @@ package enum NodeExport {
         let (identity, content) = try open(export, hostKey)
         let node = identity.bundle.uuid
         if try await store.vaultRow(IdentityVault.row) != nil {
-            guard try await IdentityVault.identity(in: store, key: vaultKey).bundle.uuid == node else { throw .conflict }
+            guard try await IdentityVault.identity(in: store, key: vaultKey).bundle.uuid == node else {
+                throw .conflict
+            }
         } else {
             _ = try await IdentityVault.keep(identity, in: store, key: vaultKey)
         }

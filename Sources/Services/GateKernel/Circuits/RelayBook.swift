@@ -43,10 +43,10 @@ final class RelayBook: Sendable {
         var after: NodeUUID?
         while records.count < RelayBook.relaysMax {
             let page = try await store.peers(PeerFilter(isRelay: true), after: after, limit: StoreLimit.pageRows)
+            guard let last = page.last else { break }
             for row in page where row.access != .denied {
                 if let record = record(of: row, at: now) { records[row.node] = record }
             }
-            guard page.count == StoreLimit.pageRows, let last = page.last else { break }
             after = last.node
         }
         state.withLock { $0.records = records }

@@ -36,8 +36,8 @@ struct KernelFeed: Sendable {
             while true {
                 let page = try await store.peers(
                     PeerFilter(access: access), after: after, limit: StoreLimit.pageRows)
+                guard let last = page.last else { break }
                 for row in page { decisions[row.node] = row.access }
-                guard page.count == StoreLimit.pageRows, let last = page.last else { break }
                 after = last.node
             }
         }
