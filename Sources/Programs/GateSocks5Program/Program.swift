@@ -4,7 +4,6 @@ internal import GateAdmin
 internal import GateCrypto
 internal import GateExtenderKit
 internal import GateLink
-internal import GateLinkStore
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
@@ -34,15 +33,12 @@ struct Program: AsyncParsableCommand {
         // One loop: then no byte crosses threads between a client and its link.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
-        let keeper = LinkKeeper(
-            target: .network(settings.database.link, credential: credential), expects: .database,
-            eventLoop: group.next(), logger: logger)
-        let store = LinkStore(keeper.requester)
+        let database = DatabaseLink(
+            endpoint: settings.database.link, credential: credential, program: "socks5", eventLoop: group.next(),
+            logger: logger)
         let isReady = ReadyFlag()
         var configuration = Socks5Configuration(
-            listen: [settings.socks5.listen],
-            access: .network(RegisteredWorkers(store: store, feed: store), credential: credential),
-            settings: StoredNodeSettings(store: store, feed: store), group: group)
+            listen: [settings.socks5.listen], access: .database(database), group: group)
         configuration.ready = { endpoints in
             isReady.raise()
             StandardOutput.writeLine(
@@ -53,7 +49,7 @@ struct Program: AsyncParsableCommand {
             metrics: { metrics.text() }, unreadiness: { isReady.isRaised ? nil : "no worker is attached" })
         let admin = AdminService(endpoint: settings.socks5.admin, sources: sources, logger: logger)
         try await ProgramGroup(
-            admin: admin, logger: logger, serve: { try await service.run() }, beside: { await keeper.run() }
+            admin: admin, logger: logger, serve: { try await service.run() }
         ).run()
     }
 }

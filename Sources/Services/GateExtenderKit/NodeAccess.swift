@@ -26,9 +26,14 @@ package final class DatabaseLink: Sendable {
         endpoint: Endpoint, credential: LinkCredentialSource, program: String, eventLoop: any EventLoop, logger: Logger
     ) {
         self.credential = credential
+        // The database admits an extender by its attach, as a kernel does.
+        var attach: LinkAttach?
+        if case .extender(let extender) = credential.current().name.role {
+            attach = LinkAttach(extender: extender, name: program, replica: UInt64.random(in: 1 ... .max))
+        }
         keeper = LinkKeeper(
-            target: .network(endpoint, credential: credential), expects: .database, eventLoop: eventLoop,
-            program: program, logger: logger)
+            target: .network(endpoint, credential: credential), expects: .database, attach: attach,
+            eventLoop: eventLoop, program: program, logger: logger)
         store = LinkStore(keeper.requester)
     }
 
