@@ -109,8 +109,11 @@ private final class DemoWebHandler: ChannelInboundHandler {
             context.write(wrapOutboundOut(part), promise: nil)
             context.flush()
         }
-        context.flush()
-        if left == 0, closes { context.close(promise: nil) }
+        guard left == 0, closes else { return context.flush() }
+        // Closing drops what still waits, so it follows the last write.
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
+        }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
