@@ -8,7 +8,7 @@ package enum LinkAdmission: Equatable, Sendable {
 
 /// The side that was dialled: from hello to an open link.
 ///
-///     awaitingHello ──hello──▶ awaitingAdmission ──granted──▶ settled        (kernel, database, operator)
+///     awaitingHello ──hello──▶ awaitingAdmission ──granted──▶ settled        (no attach to wait for)
 ///           │                        │      └─────granted──▶ awaitingAttach ──attach──▶ settled   (extender)
 ///           └──────── unexpected, refused ─────────────────────────┴──────────────────────▲
 package enum LinkReception: Equatable, Sendable {
@@ -63,7 +63,11 @@ package enum LinkReception: Equatable, Sendable {
     }
 
     /// Who decides has decided.
-    package mutating func decided(_ admission: LinkAdmission, program: String, requestsMax: UInt32) -> Action? {
+    ///
+    /// - Parameter takesAttach: Whether extenders serve here; the database service answers their requests only.
+    package mutating func decided(
+        _ admission: LinkAdmission, program: String, requestsMax: UInt32, takesAttach: Bool = true
+    ) -> Action? {
         guard case .awaitingAdmission(let name, let version) = self else { return nil }
         switch admission {
         case .refused(let refusal):
@@ -73,10 +77,10 @@ package enum LinkReception: Equatable, Sendable {
             let welcome = LinkFrame.welcome(
                 LinkWelcome(version: version, program: program, grant: grant, requestsMax: requestsMax))
             switch name.role {
-            case .extender:
+            case .extender where takesAttach:
                 self = .awaitingAttach(name, grant)
                 return .send(welcome)
-            case .kernel, .database, .operator:
+            case .extender, .kernel, .database, .operator:
                 self = .settled
                 return .open(welcome, grant, attach: nil)
             }

@@ -210,7 +210,8 @@ final class LinkChannelHandler: ChannelInboundHandler {
     func admitted(_ admission: LinkAdmission) {
         guard case .receiving(var reception, let peer) = phase else { return }
         let action = reception.decided(
-            admission, program: service.program, requestsMax: UInt32(clamping: service.requestsMax))
+            admission, program: service.program, requestsMax: UInt32(clamping: service.requestsMax),
+            takesAttach: service.makeDelegate != nil)
         phase = .receiving(reception, peer)
         if let action { perform(action, peer) }
     }
