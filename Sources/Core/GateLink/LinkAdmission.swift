@@ -8,7 +8,7 @@ package enum LinkAdmission: Equatable, Sendable {
 
 /// The side that was dialled: from hello to an open link.
 ///
-///     awaitingHello ──hello──▶ awaitingAdmission ──granted──▶ settled        (no attach to wait for)
+///     awaitingHello ──hello──▶ awaitingAdmission ──granted──▶ settled        (kernel, database, operator)
 ///           │                        │      └─────granted──▶ awaitingAttach ──attach──▶ settled   (extender)
 ///           └──────── unexpected, refused ─────────────────────────┴──────────────────────▲
 package enum LinkReception: Equatable, Sendable {
@@ -63,11 +63,7 @@ package enum LinkReception: Equatable, Sendable {
     }
 
     /// Who decides has decided.
-    ///
-    /// - Parameter takesAttach: Whether extenders serve here; the database service answers their requests only.
-    package mutating func decided(
-        _ admission: LinkAdmission, program: String, requestsMax: UInt32, takesAttach: Bool = true
-    ) -> Action? {
+    package mutating func decided(_ admission: LinkAdmission, program: String, requestsMax: UInt32) -> Action? {
         guard case .awaitingAdmission(let name, let version) = self else { return nil }
         switch admission {
         case .refused(let refusal):
@@ -77,10 +73,10 @@ package enum LinkReception: Equatable, Sendable {
             let welcome = LinkFrame.welcome(
                 LinkWelcome(version: version, program: program, grant: grant, requestsMax: requestsMax))
             switch name.role {
-            case .extender where takesAttach:
+            case .extender:
                 self = .awaitingAttach(name, grant)
                 return .send(welcome)
-            case .extender, .kernel, .database, .operator:
+            case .kernel, .database, .operator:
                 self = .settled
                 return .open(welcome, grant, attach: nil)
             }

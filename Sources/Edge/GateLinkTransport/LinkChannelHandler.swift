@@ -210,8 +210,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
     func admitted(_ admission: LinkAdmission) {
         guard case .receiving(var reception, let peer) = phase else { return }
         let action = reception.decided(
-            admission, program: service.program, requestsMax: UInt32(clamping: service.requestsMax),
-            takesAttach: service.makeDelegate != nil)
+            admission, program: service.program, requestsMax: UInt32(clamping: service.requestsMax))
         phase = .receiving(reception, peer)
         if let action { perform(action, peer) }
     }
