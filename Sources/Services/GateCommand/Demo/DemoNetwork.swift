@@ -80,7 +80,8 @@ package final class DemoNetwork: Sendable {
     package func name(of uuid: NodeUUID) -> String { nodes.first { $0.uuid == uuid }?.name ?? "\(uuid)" }
 
     private func settings(of node: DemoNode) -> [(key: String, value: String)] {
-        if node === origin { return [] }
+        // All nodes share the networks 127/16 and ::1/48, which paths otherwise keep apart.
+        if node === origin { return [("relay.allow-private-addresses", "true")] }
         if node === exit {
             return [
                 ("access.default", "allow"), ("access.anonymous", "true"), ("socks5.exit", "all"),
