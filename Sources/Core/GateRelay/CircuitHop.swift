@@ -45,6 +45,7 @@ package struct CircuitHop: ~Copyable {
     private var pending: Pending?
     private var createdRemaining = RelayLimits.fragmentsMax
     private var extendCount = 0
+    private var hasWidenedNext = false
     private var clock: CircuitClock
     private let environment: SessionEnvironment
     private let limits: RelayLimits
@@ -203,7 +204,7 @@ package struct CircuitHop: ~Copyable {
             let cells = CellWriter.plain(CellHeader(circuit: circuit, kind: .open), .open, depth, count: 1)
             actions.append(.send(.next, .cells(cells)))
             answer(.connected, into: &actions)
-            stand(into: &actions)
+            stand()
         }
     }
 
@@ -215,11 +216,18 @@ package struct CircuitHop: ~Copyable {
         answer(.failed, into: &actions)
     }
 
-    /// From here on cells pass, and the next neighbour may fill its window.
-    private mutating func stand(into actions: inout [CircuitAction]) {
+    /// From here on cells pass.
+    private mutating func stand() {
         phase = .relaying
         clock.built()
-        if let nextCircuit, let more = backward.grant.widen(by: limits.firstGrant) {
+    }
+
+    /// The next neighbour may fill its window from its first cell on: before that it may not know the circuit yet, since
+    /// sessions send credit ahead of the cells that open it.
+    private mutating func widenNext(into actions: inout [CircuitAction]) {
+        guard !hasWidenedNext, phase == .relaying, let nextCircuit else { return }
+        hasWidenedNext = true
+        if let more = backward.grant.widen(by: limits.firstGrant) {
             actions.append(.send(.next, .circuitCredit(circuit: nextCircuit, cells: more)))
         }
     }
@@ -260,6 +268,7 @@ package struct CircuitHop: ~Copyable {
         guard backward.grant.arrived(cells.readableBytes / Cell.byteCount) else {
             return end(.violation, into: &actions)
         }
+        defer { widenNext(into: &actions) }
         var cells = cells
         while phase == .awaitingNext, let cell = cells.readSlice(length: Cell.byteCount) {
             receivedCreated(cell, into: &actions)
@@ -283,7 +292,7 @@ package struct CircuitHop: ~Copyable {
         backward.grant.released(1)
         createdRemaining = payload.remaining
         send(.extended, part, remaining: payload.remaining, into: &actions)
-        if payload.remaining == 0, phase == .awaitingNext { stand(into: &actions) }
+        if payload.remaining == 0, phase == .awaitingNext { stand() }
     }
 
     // MARK: Credit, ends

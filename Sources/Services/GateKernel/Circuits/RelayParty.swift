@@ -187,7 +187,7 @@ enum FromNext: Sendable {
 /// A relayed circuit's number on the session towards the destination: carries what comes to the relay's own loop.
 final class RelayFoot: CircuitParty, @unchecked Sendable {
     let session: SessionEndpoint
-    private var outlet: LoopOutlet<FromNext>
+    private let outlet: LoopOutlet<FromNext>
 
     init(on session: SessionEndpoint, of relay: RelayParty) {
         self.session = session

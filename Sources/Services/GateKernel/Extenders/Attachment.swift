@@ -35,7 +35,7 @@ final class Attachment: @unchecked Sendable {
     /// One session as this link feeds it: a class, so that appending mutates in place.
     private final class SessionOutlet {
         let session: SessionEndpoint
-        var outlet: LoopOutlet<ToSession>
+        let outlet: LoopOutlet<ToSession>
         /// Bytes of messages that the replica has sent towards the session.
         var sent: UInt64 = 0
         var limit = SessionEndpoint.extenderWindowBytes
@@ -149,7 +149,10 @@ final class Attachment: @unchecked Sendable {
             eventLoop.execute { [self] in
                 switch answer {
                 case .success(let session): send(.connected(ConnectSuccess(id: request.id, session: session)))
-                case .failure(let failure): send(.connectFailed(failure))
+                case .failure(let failure):
+                    kernel.logger.info(
+                        "No session for an extender", metadata: ["link": "\(name)", "reason": "\(failure.reason)"])
+                    send(.connectFailed(failure))
                 }
                 link?.flush()
             }

@@ -1,8 +1,8 @@
 import NIOCore
 
 /// Carries items from one event loop to an object that lives on another: gathered while a read is worked off, then
-/// handed over with one `execute`. Costs no lock; on the same loop no hop either.
-struct LoopOutlet<Item: Sendable> {
+/// handed over with one `execute`. Costs no lock; on the same loop no hop either. Lives on the loop it is filled on.
+final class LoopOutlet<Item: Sendable> {
     private let destination: any EventLoop
     private let deliver: @Sendable ([Item]) -> Void
     private var waiting: [Item] = []
@@ -13,12 +13,12 @@ struct LoopOutlet<Item: Sendable> {
         self.deliver = deliver
     }
 
-    mutating func append(_ item: Item) { waiting.append(item) }
+    func append(_ item: Item) { waiting.append(item) }
 
     var isEmpty: Bool { waiting.isEmpty }
 
     /// Hands over what waits; called at the end of a batch.
-    mutating func flush() {
+    func flush() {
         guard !waiting.isEmpty else { return }
         var items: [Item] = []
         items.reserveCapacity(waiting.count)

@@ -34,7 +34,7 @@ final class SessionEndpoint: @unchecked Sendable {
 
     /// One extender's link as this session feeds it: a class, so that appending mutates in place.
     private final class LinkOutlet {
-        var outlet: LoopOutlet<ToLink>
+        let outlet: LoopOutlet<ToLink>
         var received: UInt64 = 0
         var granted = SessionEndpoint.extenderWindowBytes
 
