@@ -184,14 +184,15 @@ for (index, module) in modules.enumerated() {
 // GATE_FUZZ=1 swift build --scratch-path .build-fuzz --product Fuzz…: unsafe flags would bar us as a dependency otherwise.
 let isFuzzing = Context.environment["GATE_FUZZ"] == "1"
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .treatAllWarnings(as: .error),
-] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
 
 let systemLibraries = ["CSodium", "CZlib"]
 
@@ -290,7 +291,8 @@ let package = Package(
             testTarget(
                 "Acceptance",
                 [
-                    "GateModel", "GateTestKit", "GateCommand", "GateLink", "GateLinkTransport", "GateSession", "GateTransport",
+                    "GateModel", "GateTestKit", "GateCommand", "GateLink", "GateLinkTransport", "GateSession",
+                    "GateTransport",
                 ], [nioCore, nioPosix, nioSSL, logging]),
         ]
 )

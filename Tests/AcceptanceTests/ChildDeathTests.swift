@@ -68,7 +68,9 @@ extension Acceptance {
                     try #require(children.count >= 4)
                     exit.killSupervisor()
                     let start = MonotonicSeconds.now()
-                    let areGone = Acceptance.eventually(within: 5) { children.allSatisfy { kill($0, 0) != 0 || isZombie($0) } }
+                    let areGone = Acceptance.eventually(within: 5) {
+                        children.allSatisfy { kill($0, 0) != 0 || isZombie($0) }
+                    }
                     #expect(areGone)
                     #expect(MonotonicSeconds.now() - start < 2.2)
                     try exit.start()

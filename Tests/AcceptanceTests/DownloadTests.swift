@@ -44,7 +44,8 @@ extension Acceptance {
                 try ChildProcess.run(
                     path,
                     [
-                        "-a", socks.host, "-P", "\(socks.port)", "-u", user, "-p", "x", curl, "-sS", "-o", "/dev/null", "-w",
+                        "-a", socks.host, "-P", "\(socks.port)", "-u", user, "-p", "x", curl, "-sS", "-o", "/dev/null",
+                        "-w",
                         "%{size_download}\n", "http://target.localhost:\(web.port)/1000",
                     ])
             }
@@ -64,7 +65,8 @@ extension Acceptance {
                 try ChildProcess.run(
                     git,
                     [
-                        "-c", "http.proxy=\(proxy)", "clone", "-q", "http://127.0.0.1:\(repository.port)/repository.git",
+                        "-c", "http.proxy=\(proxy)", "clone", "-q",
+                        "http://127.0.0.1:\(repository.port)/repository.git",
                         "\(folder.path)/clone",
                     ])
             }

@@ -25,12 +25,14 @@ extension Acceptance {
                     (
                         "expired",
                         try LinkCredential(
-                            authority.issue(role: .extender(socks), name: "x-expired", lifetime: .seconds(60), now: past)),
+                            authority.issue(
+                                role: .extender(socks), name: "x-expired", lifetime: .seconds(60), now: past)),
                         "expired"
                     ),
                     (
                         "another node's",
-                        try LinkCredential(stranger.issue(role: .extender(socks), name: "x-stranger")), "\(nodes.exit.uuid)"
+                        try LinkCredential(stranger.issue(role: .extender(socks), name: "x-stranger")),
+                        "\(nodes.exit.uuid)"
                     ),
                     (
                         "another extender's",

@@ -22,7 +22,9 @@ extension Acceptance {
                     for program in ["gate-kernel", "gate-socks5"] {
                         for pid in node.processes(running: program) {
                             let isGone = try await blocking {
-                                try Acceptance.eventually(within: 5) { try ProcessMemory.count(of: marker, in: pid) == 0 }
+                                try Acceptance.eventually(within: 5) {
+                                    try ProcessMemory.count(of: marker, in: pid) == 0
+                                }
                             }
                             let left = try ProcessMemory.count(of: marker, in: pid)
                             #expect(isGone, "\(program) of \(node.name) holds it \(left) times")

@@ -98,7 +98,9 @@ final class TwoNodes: Sendable {
     }
 
     /// A direct download from one node through the other.
-    func download(from node: DemoNode? = nil, over exit: NodeUUID? = nil, isolate: String = "a", byteCount: Int) -> SocksDownload {
+    func download(from node: DemoNode? = nil, over exit: NodeUUID? = nil, isolate: String = "a", byteCount: Int)
+        -> SocksDownload
+    {
         SocksDownload(
             proxy: (node ?? origin).socks, user: "hops=0,node=\(exit ?? self.exit.uuid),isolate=\(isolate)",
             target: web.endpoint, byteCount: byteCount)

@@ -8,7 +8,8 @@ extension Acceptance {
         @Test(arguments: ["127.0.0.1", "::1"])
         func `serve each other; a third is refused with a reason on the refusing side only`(host: String) async throws {
             try await TwoNodes.with(host: host) { nodes in
-                let result = try await blocking { [download = nodes.download(byteCount: 1 << 20)] in try download.run() }
+                let result = try await blocking { [download = nodes.download(byteCount: 1 << 20)] in try download.run()
+                }
                 #expect(result.digest == DemoFile.digest(byteCount: 1 << 20))
                 try await third(nodes, host: host)
             }
@@ -17,9 +18,11 @@ extension Acceptance {
         private func third(_ nodes: TwoNodes, host: String) async throws {
             let tap = try WireTap(to: nodes.exit.peerEndpoint)
             defer { tap.stop() }
-            let stranger = try await blocking { [folder = nodes.folder.path, card = "\(nodes.exit.uuid)@\(tap.endpoint)"] in
+            let stranger = try await blocking {
+                [folder = nodes.folder.path, card = "\(nodes.exit.uuid)@\(tap.endpoint)"] in
                 let stranger = try DemoNode(
-                    name: "stranger", below: folder, portBase: FreePorts.bases(count: 1)[0], programs: Acceptance.programs,
+                    name: "stranger", below: folder, portBase: FreePorts.bases(count: 1)[0],
+                    programs: Acceptance.programs,
                     host: host)
                 try stranger.start()
                 try stranger.command("peers", "add", card)

@@ -90,7 +90,8 @@ final class WireTap: Sendable {
 /// Calls `body` with the address of a port on 127.0.0.1.
 private func withLoopback(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
     let family = withUnsafeBytes(of: UInt16(AF_INET)) { Array($0) }
-    let bytes = family + [UInt8(port >> 8), UInt8(truncatingIfNeeded: port), 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+    let bytes =
+        family + [UInt8(port >> 8), UInt8(truncatingIfNeeded: port), 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
     return bytes.withUnsafeBytes { raw in
         raw.withMemoryRebound(to: sockaddr.self) { addresses in
             addresses.baseAddress.map { body($0, socklen_t(raw.count)) } ?? -1

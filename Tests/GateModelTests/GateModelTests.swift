@@ -9,7 +9,10 @@ import Testing
         #expect(UUIDBytes(bytes: uuid.bytes) == uuid)
     }
 
-    @Test(arguments: ["", "01234567-89ab-8def-8123-456789abcde", "01234567x89ab-8def-8123-456789abcdef", "zz234567-89ab-8def-8123-456789abcdef"])
+    @Test(arguments: [
+        "", "01234567-89ab-8def-8123-456789abcde", "01234567x89ab-8def-8123-456789abcdef",
+        "zz234567-89ab-8def-8123-456789abcdef",
+    ])
     func `text that is no UUID is refused`(text: String) {
         #expect(UUIDBytes(text: text) == nil)
     }
@@ -26,10 +29,11 @@ import Testing
 }
 
 @Suite struct Addresses {
-    @Test(arguments: [
-        [127, 0, 0, 1], [10, 1, 2, 3], [100, 64, 0, 1], [169, 254, 1, 1], [172, 31, 0, 1], [192, 168, 1, 1],
-        [224, 0, 0, 1], [255, 255, 255, 255], [0, 0, 0, 0], [198, 18, 0, 1],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [127, 0, 0, 1], [10, 1, 2, 3], [100, 64, 0, 1], [169, 254, 1, 1], [172, 31, 0, 1], [192, 168, 1, 1],
+            [224, 0, 0, 1], [255, 255, 255, 255], [0, 0, 0, 0], [198, 18, 0, 1],
+        ] as [[UInt8]])
     func `special IPv4 addresses are not public`(bytes: [UInt8]) {
         #expect(IPAddress(bytes: bytes)?.isPublicUnicast == false)
         #expect(IPAddress(bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + bytes)?.isPublicUnicast == false)
@@ -43,7 +47,9 @@ import Testing
     }
 
     @Test func `special IPv6 addresses are not public`() {
-        for high: UInt64 in [0, 0xfe80 << 48, 0xfc00 << 48, 0xfd00 << 48, 0xff02 << 48, 0x2001_0db8 << 32, 0x3fff << 48] {
+        for high: UInt64 in [
+            0, 0xfe80 << 48, 0xfc00 << 48, 0xfd00 << 48, 0xff02 << 48, 0x2001_0db8 << 32, 0x3fff << 48,
+        ] {
             #expect(!IPAddress.v6(high, 1).isPublicUnicast)
         }
     }
@@ -55,7 +61,9 @@ import Testing
         #expect(IPAddress(text: text)?.description == text)
     }
 
-    @Test(arguments: ["", "1.2.3", "1.2.3.256", "01.2.3.4", ":::", "1::2::3", "1:2:3:4:5:6:7", "12345::", "::g", "fe80::1%lo"])
+    @Test(arguments: [
+        "", "1.2.3", "1.2.3.256", "01.2.3.4", ":::", "1::2::3", "1:2:3:4:5:6:7", "12345::", "::g", "fe80::1%lo",
+    ])
     func `text that is no address is refused`(text: String) {
         #expect(IPAddress(text: text) == nil)
     }

@@ -65,7 +65,8 @@ import Testing
     }
 
     @Test(arguments: [
-        [9, 0, 0, 1, 0], [0, 0, 0, 1, 0], [3, 16, 0, 1, 0], [1, 1, 0, 1, 0], [3, 0, 0, 2, 0], [3, 0, 1, 0, 0], [3, 0, 0],
+        [9, 0, 0, 1, 0], [0, 0, 0, 1, 0], [3, 16, 0, 1, 0], [1, 1, 0, 1, 0], [3, 0, 0, 2, 0], [3, 0, 1, 0, 0],
+        [3, 0, 0],
     ])
     func `is refused where it is malformed`(region: [UInt8]) {
         #expect(region.withUnsafeBytes { CellPayload(region: $0) } == nil)
@@ -118,7 +119,9 @@ extension FragmentAssembly {
         #expect(ExtendRequest.decode(buffer) == request)
     }
 
-    @Test(arguments: [[], [0], [0, 3, 1, 2], [0, 1, 1], [0, 1, 1, 0, 4], [0, 1, 1, 9, 4], [0, 1, 1, 2], [0x20, 1]])
+    @Test(arguments: [
+        [], [0], [0, 3, 1, 2], [0, 1, 1], [0, 1, 1, 0, 4], [0, 1, 1, 9, 4], [0, 1, 1, 2], [0x20, 1],
+    ])
     func `is refused where it is cut or beyond a bound`(bytes: [UInt8]) {
         #expect(ExtendRequest.decode(ByteBuffer(bytes: bytes)) == nil)
     }

@@ -103,7 +103,8 @@ import Testing
         circuit.tamper = { at, way, cells in
             guard at == link, way == isOnwards, !isDone else { return }
             isDone = true
-            cells.setInteger(cells.getInteger(at: cells.readerIndex + 700, as: UInt8.self).map { $0 ^ 4 } ?? 0,
+            cells.setInteger(
+                cells.getInteger(at: cells.readerIndex + 700, as: UInt8.self).map { $0 ^ 4 } ?? 0,
                 at: cells.readerIndex + 700)
         }
         circuit.fromOrigin = Circuit.pattern(50_000, 1)
@@ -123,7 +124,8 @@ import Testing
         circuit.origin.finish(into: &actions)
         circuit.perform(actions, at: -1)
         circuit.run()
-        #expect(circuit.endsSeen == ["-1 finished", "0 finished", "1 finished", "2 finished", "3 finished", "4 finished"])
+        #expect(
+            circuit.endsSeen == ["-1 finished", "0 finished", "1 finished", "2 finished", "3 finished", "4 finished"])
     }
 
     @Test func `is destroyed towards both sides when a session in its middle is lost`() throws {
@@ -147,7 +149,9 @@ import Testing
         #expect(circuit.endsSeen.count == position)
     }
 
-    @Test func `is not extended by a record whose signature is wrong, whose time is over or that is the relay's own`() throws {
+    @Test func `is not extended by a record whose signature is wrong, whose time is over or that is the relay's own`()
+        throws
+    {
         let nodes = try (1...5).map { try TestNode(seed: UInt8($0)) }
         var bytes = ByteBuffer()
         nodes[2].record.encode(into: &bytes)

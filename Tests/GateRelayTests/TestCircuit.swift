@@ -29,7 +29,8 @@ final class TestNode {
         record = TestNode.record(of: identity, suites: suites, relays: relays)
     }
 
-    static func record(of identity: IdentityKey, suites: [NoiseSuite] = [.standard], relays: Bool = true) -> NodeRecord {
+    static func record(of identity: IdentityKey, suites: [NoiseSuite] = [.standard], relays: Bool = true) -> NodeRecord
+    {
         NodeRecord.issue(
             NodeRecord.Content(
                 suites: suites, endpoints: [Endpoint(host: "192.0.2.1", port: 7700)], relays: relays, sequence: 1,
@@ -98,7 +99,8 @@ final class TestCircuit {
         self.seed = seed
         origin = CircuitOrigin(
             path: path ?? nodes.dropFirst().dropLast().map(\.record),
-            destination: destination ?? nodes[nodes.count - 1].record, circuit: 1, startDepth: startDepth, environment: nodes[0].environment, limits: limits, at: now)
+            destination: destination ?? nodes[nodes.count - 1].record, circuit: 1, startDepth: startDepth,
+            environment: nodes[0].environment, limits: limits, at: now)
         links = [Link(circuit: 1)]
     }
 
@@ -199,7 +201,8 @@ final class TestCircuit {
                     hops.append(
                         HopBox(
                             CircuitHop(
-                                circuit: run.circuit, environment: nodes[link + 1].environment, limits: limits, at: now)))
+                                circuit: run.circuit, environment: nodes[link + 1].environment, limits: limits, at: now)
+                        ))
                 }
                 guard link < hops.count else { return }
                 hops[link].hop.receivedFromPrevious(run.cells, at: now, wall: TestNode.wall, into: &actions)

@@ -5,10 +5,10 @@ import Testing
 
 @Suite struct ExitRequestTests {
     static let targets = [
-        Socks5Target(address: .v4(0x0102_0304), port: 80)!,
-        Socks5Target(address: .v6(0x2001_0db8_0000_0000, 1), port: 65_535)!,
-        Socks5Target(name: Array("example.org".utf8), port: 443)!,
-        Socks5Target(name: Array(repeating: UInt8(ascii: "a"), count: 253), port: 1)!,
+        known(Socks5Target(address: .v4(0x0102_0304), port: 80)),
+        known(Socks5Target(address: .v6(0x2001_0db8_0000_0000, 1), port: 65_535)),
+        known(Socks5Target(name: Array("example.org".utf8), port: 443)),
+        known(Socks5Target(name: Array(repeating: UInt8(ascii: "a"), count: 253), port: 1)),
     ]
 
     @Test(arguments: targets)
@@ -34,7 +34,7 @@ import Testing
 
     @Test func `golden bytes of a name`() {
         var buffer = ByteBuffer()
-        ExitRequest.encode(Socks5Target(name: Array("a.b".utf8), port: 258)!, into: &buffer)
+        ExitRequest.encode(known(Socks5Target(name: Array("a.b".utf8), port: 258)), into: &buffer)
         #expect(Array(buffer.readableBytesView) == [1, 3, 1, 2, 3] + Array("a.b".utf8))
     }
 

@@ -162,7 +162,7 @@ import Testing
 }
 
 private let connectV4: [UInt8] = [5, 1, 0, 1, 93, 184, 216, 34, 0, 80]
-private let exampleV4 = Socks5Target(address: .v4(0x5db8_d822), port: 80)!
+private let exampleV4 = known(Socks5Target(address: .v4(0x5db8_d822), port: 80))
 
 private func credentials(_ username: String, _ password: String) -> [UInt8] {
     [1, UInt8(username.utf8.count)] + Array(username.utf8) + [UInt8(password.utf8.count)] + Array(password.utf8)

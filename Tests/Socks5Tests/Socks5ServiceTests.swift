@@ -72,7 +72,8 @@ import Testing
 
     @Test(arguments: [
         [1, 127, 0, 0, 1], [1, 10, 0, 0, 1], [1, 169, 254, 169, 254], [1, 0, 0, 0, 0],
-        [4] + [UInt8](repeating: 0, count: 15) + [1], [4] + [UInt8](repeating: 0, count: 10) + [255, 255, 127, 0, 0, 1],
+        [4] + [UInt8](repeating: 0, count: 15) + [1],
+        [4] + [UInt8](repeating: 0, count: 10) + [255, 255, 127, 0, 0, 1],
         [3, 9] + Array("localhost".utf8), [3, 9] + Array("127.0.0.1".utf8), [3, 10] + Array("2130706433".utf8),
         [3, 3] + Array("::1".utf8),
     ])

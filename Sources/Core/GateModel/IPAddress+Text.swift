@@ -15,7 +15,8 @@ extension IPAddress: CustomStringConvertible {
         switch self {
         case .v4: bytes.map(String.init).joined(separator: ".")
         case .v6(let high, let low):
-            ipv6Text([high, low].flatMap { word in (0..<4).map { UInt16(truncatingIfNeeded: word >> (48 - 16 * $0)) } })
+            ipv6Text(
+                [high, low].flatMap { word in (0..<4).map { UInt16(truncatingIfNeeded: word >> (48 - 16 * $0)) } })
         }
     }
 }
@@ -55,7 +56,8 @@ private func ipv6Groups(_ text: some StringProtocol) -> [UInt16]? {
         if index == parts.count - 1, let v4 = ipv4(part) {
             groups += [UInt16(v4 >> 16), UInt16(truncatingIfNeeded: v4)]
         } else {
-            guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(isHexadecimal), let group = UInt16(part, radix: 16)
+            guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(isHexadecimal),
+                let group = UInt16(part, radix: 16)
             else { return nil }
             groups.append(group)
         }
@@ -77,5 +79,6 @@ private func ipv6Text(_ groups: [UInt16]) -> String {
         start = max(end, start + 1)
     }
     let text = { (part: ArraySlice<UInt16>) in part.map { String($0, radix: 16) }.joined(separator: ":") }
-    return zeros.isEmpty ? text(groups[...]) : text(groups[..<zeros.lowerBound]) + "::" + text(groups[zeros.upperBound...])
+    return zeros.isEmpty
+        ? text(groups[...]) : text(groups[..<zeros.lowerBound]) + "::" + text(groups[zeros.upperBound...])
 }

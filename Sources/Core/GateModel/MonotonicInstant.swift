@@ -7,7 +7,8 @@ package struct MonotonicInstant: Hashable, Sendable, Comparable {
 
     package static func + (instant: MonotonicInstant, duration: Duration) -> MonotonicInstant {
         let (seconds, attoseconds) = duration.components
-        return MonotonicInstant(nanoseconds: instant.nanoseconds + seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+        return MonotonicInstant(
+            nanoseconds: instant.nanoseconds + seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 
     package static func - (left: MonotonicInstant, right: MonotonicInstant) -> Duration {

@@ -18,7 +18,8 @@ enum CellWriter {
         cells.reserveCapacity(count * Cell.byteCount)
         for index in 0..<count {
             write(header, into: &cells) { body in
-                var part = message.readSlice(length: min(CellPayload.handshakeByteCount, message.readableBytes))
+                var part =
+                    message.readSlice(length: min(CellPayload.handshakeByteCount, message.readableBytes))
                     ?? ByteBuffer()
                 CellPayload.write(command, remaining: count - 1 - index, from: &part, region: body)
                 return true

@@ -169,7 +169,8 @@ package struct CircuitHop: ~Copyable {
     }
 
     private mutating func reach(
-        _ record: ByteBuffer, as purpose: ReachPurpose, _ pending: Pending, wall: UnixTime, into actions: inout [CircuitAction]
+        _ record: ByteBuffer, as purpose: ReachPurpose, _ pending: Pending, wall: UnixTime,
+        into actions: inout [CircuitAction]
     ) {
         extendCount += 1
         guard extendCount <= RelayLimits.extendsPerCircuit else { return end(.violation, into: &actions) }
@@ -275,7 +276,8 @@ package struct CircuitHop: ~Copyable {
         }
         guard cells.readableBytes > 0, phase != .ended else { return returnBackward(into: &actions) }
         guard phase == .relaying, let layer else { return end(.violation, into: &actions) }
-        guard let sealed = HopSealer.seal(cells, layer: layer, circuit: previousCircuit, random: &environment.random) else {
+        guard let sealed = HopSealer.seal(cells, layer: layer, circuit: previousCircuit, random: &environment.random)
+        else {
             return end(.violation, into: &actions)
         }
         backward.enqueue(sealed)

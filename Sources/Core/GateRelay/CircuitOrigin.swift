@@ -98,7 +98,8 @@ package struct CircuitOrigin: ~Copyable {
             actions.append(.send(.next, .cells(cells)))
         } else {
             var request = ByteBuffer()
-            ExtendRequest(record: encoded(path[position]), cellCount: count, handshake: handshake).encode(into: &request)
+            ExtendRequest(record: encoded(path[position]), cellCount: count, handshake: handshake).encode(
+                into: &request)
             // One cell more than the handshake alone, or as many as a long record needs.
             send(.extend, request, atLeast: count + 1, into: &actions)
         }
@@ -130,7 +131,8 @@ package struct CircuitOrigin: ~Copyable {
     }
 
     private mutating func received(
-        _ command: CircuitCommand, _ message: ByteBuffer, at now: MonotonicInstant, wall: UnixTime, into actions: inout [CircuitAction]
+        _ command: CircuitCommand, _ message: ByteBuffer, at now: MonotonicInstant, wall: UnixTime,
+        into actions: inout [CircuitAction]
     ) {
         switch (phase, command) {
         case (.building(let position), .handshake) where position == 0,
@@ -149,7 +151,8 @@ package struct CircuitOrigin: ~Copyable {
 
     /// The relay at `position` answered its handshake.
     private mutating func joined(
-        _ position: Int, _ message: ByteBuffer, at now: MonotonicInstant, wall: UnixTime, into actions: inout [CircuitAction]
+        _ position: Int, _ message: ByteBuffer, at now: MonotonicInstant, wall: UnixTime,
+        into actions: inout [CircuitAction]
     ) {
         guard let dialling = dialling.take(),
             let layer = dialling.received(message, depth: layers.nextDepth, wall: wall)
@@ -231,7 +234,8 @@ package struct CircuitOrigin: ~Copyable {
             cells.reserveCapacity(run * Cell.byteCount)
             for _ in 0..<run {
                 let isWrapped = layers.wrap(
-                    .data, remaining: 0, from: &bytes, last: .passOn, circuit: circuit, random: &environment.random, into: &cells)
+                    .data, remaining: 0, from: &bytes, last: .passOn, circuit: circuit, random: &environment.random,
+                    into: &cells)
                 guard isWrapped else { return fail(.exhausted, into: &actions) }
             }
             actions.append(.send(.next, .cells(cells)))

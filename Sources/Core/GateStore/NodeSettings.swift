@@ -11,7 +11,8 @@ package enum NodeSettings {
         "relay.enabled", false, "Whether this node carries circuits of peers that may connect to it.")
     package static let relayAllowPrivate = SettingKey(
         "relay.allow-private-addresses", false,
-        "Whether circuits may use private, local or special addresses, and relays of one network. For test networks only.")
+        "Whether circuits may use private, local or special addresses, and relays of one network. For test networks only."
+    )
     package static let relayHops = SettingKey(
         "relay.hops", 2, in: 0...8, "How many relays a circuit of this node has, unless its opener says otherwise.")
     package static let relayDialsPerCircuit = SettingKey(
@@ -96,7 +97,8 @@ package enum NodeSettings {
         circuitsPerPeer.definition, circuitsMaximum.definition, circuitTimeout.definition, circuitIdle.definition,
     ]
     private static let exit = [
-        socksHops.definition, socksExitNodes.definition, socksExit.definition, socksExitAllowPrivate.definition, socksExitTimeout.definition,
+        socksHops.definition, socksExitNodes.definition, socksExit.definition, socksExitAllowPrivate.definition,
+        socksExitTimeout.definition,
     ]
     private static let handshake = [
         handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,

@@ -30,7 +30,6 @@ final class LinkRequestTable {
         case watch(WatchContinuation)
     }
 
-
     private let eventLoop: any EventLoop
     private var link: Link?
     private var requestsMax = 0

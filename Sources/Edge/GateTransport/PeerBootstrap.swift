@@ -3,7 +3,7 @@ package import NIOCore
 import NIOPosix
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// Sockets of the peer protocol: how they are opened, and with which options.

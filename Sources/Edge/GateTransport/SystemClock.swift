@@ -1,6 +1,6 @@
 package import GateModel
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// The machine's clocks, as the values that the machines take as arguments.

@@ -4,11 +4,11 @@ import NIOPosix
 import Synchronization
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Darwin
+import Darwin
 #endif
 
 /// Finds the addresses of names with the machine's resolver, on threads of its own; bounded.
@@ -43,9 +43,9 @@ final class ExitResolver: Sendable {
 private func resolve(_ name: String) -> [IPAddress] {
     var hints = addrinfo()
     #if canImport(Glibc)
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+    hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
     #else
-        hints.ai_socktype = SOCK_STREAM
+    hints.ai_socktype = SOCK_STREAM
     #endif
     hints.ai_flags = AI_ADDRCONFIG
     var found: UnsafeMutablePointer<addrinfo>?

@@ -29,7 +29,8 @@ package struct Socks5Options: Hashable, Sendable {
         isolation = [UInt8(truncatingIfNeeded: username.count)] + username + password
         guard !username.isEmpty else { return }
         var seen: Set<Substring> = []
-        for option in String(decoding: username, as: UTF8.self).split(separator: ",", omittingEmptySubsequences: false) {
+        for option in String(decoding: username, as: UTF8.self).split(separator: ",", omittingEmptySubsequences: false)
+        {
             let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2 else { throw .notAnOption }
             guard seen.insert(parts[0]).inserted else { throw .repeated }

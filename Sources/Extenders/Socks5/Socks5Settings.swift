@@ -34,7 +34,9 @@ package struct Socks5Settings: Equatable, Sendable {
     /// Reads text forms; what is missing or odd stays at its default.
     package init(_ texts: [String: String]) {
         if let exit = texts["socks5.exit"].flatMap(ExitPolicy.init) { self.exit = exit }
-        if let text = texts["socks5.exit-allow-private"] { allowsPrivate = text == "true" || text == "on" || text == "yes" }
+        if let text = texts["socks5.exit-allow-private"] {
+            allowsPrivate = text == "true" || text == "on" || text == "yes"
+        }
         if let time = texts["socks5.exit-connect-timeout"].flatMap(duration) { connectTimeout = time }
         if let hops = texts["socks5.hops"].flatMap({ Int($0) }), (0...Socks5Options.hopsMax).contains(hops) {
             self.hops = hops

@@ -77,9 +77,12 @@ extension WorkerLink {
         guard isOpen, let id = connects.takeID() else {
             return promise.fail(ExtenderFailure(isOpen ? .overloaded : .noWorker))
         }
-        let milliseconds = UInt32(clamping: deadline.components.seconds * 1000) &+ UInt32(
-            clamping: deadline.components.attoseconds / 1_000_000_000_000_000)
-        let timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(milliseconds) + 250)) { [weak self] in
+        let milliseconds =
+            UInt32(clamping: deadline.components.seconds * 1000)
+            &+ UInt32(
+                clamping: deadline.components.attoseconds / 1_000_000_000_000_000)
+        let timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(milliseconds) + 250)) {
+            [weak self] in
             guard let self else { return }
             connects.fail(id, ExtenderFailure(.timedOut))
         }

@@ -8,7 +8,8 @@ import NIOCore
 
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
-    _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
     _ entry: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
 ) -> CInt
 
@@ -30,7 +31,8 @@ func fuzzCircuitHop(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         return 0
     }
     guard let layer = joined(&hop, relay, origin) else { preconditionFailure("the handshake is sound") }
-    while let region = input.readSlice(length: min(layer.innerByteCount, input.readableBytes)), region.readableBytes > 0 {
+    while let region = input.readSlice(length: min(layer.innerByteCount, input.readableBytes)), region.readableBytes > 0
+    {
         hop.receivedFromPrevious(sealed(region, layer), at: now, wall: wall, into: &actions)
         if hop.phase == .reaching { hop.reached(circuit: 3, at: now, into: &actions) }
     }

@@ -16,7 +16,8 @@ func fuzzNoiseMessages(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let isAnswer = start[0] & 1 == 1
     do {
         var handshake = try NoiseHandshake(
-            pattern: start[0] & 2 == 0 ? .mutual : .anonymous, suite: .standard, role: isAnswer ? .initiator : .responder,
+            pattern: start[0] & 2 == 0 ? .mutual : .anonymous, suite: .standard,
+            role: isAnswer ? .initiator : .responder,
             prologue: [], localStatic: key, slab: slab)
         var output = ByteBuffer()
         if isAnswer { try handshake.writeMessage(into: &output) }

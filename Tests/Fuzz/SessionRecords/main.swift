@@ -5,11 +5,13 @@ import NIOCore
 
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
-    _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
     _ entry: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
 ) -> CInt
 
-nonisolated(unsafe) private let nodes = (try? TestNode(1)).flatMap { dialler in (try? TestNode(2)).map { (dialler, $0) } }
+nonisolated(unsafe) private let nodes = (try? TestNode(1)).flatMap { dialler in (try? TestNode(2)).map { (dialler, $0) }
+}
 private let clock = ManualClock()
 
 private func shakeHands(_ dialler: TestNode, _ acceptor: TestNode) throws -> Session {

@@ -19,7 +19,8 @@ enum AllocationBench {
         let twice = try await totals(sending: sending, byteCount: 2 * streamBytes)
         let records = Double(streamBytes) / 65_535
         return Count(
-            bytesPerRecord: (twice.bytes - once.bytes) / records, blocksPerRecord: (twice.blocks - once.blocks) / records)
+            bytesPerRecord: (twice.bytes - once.bytes) / records,
+            blocksPerRecord: (twice.blocks - once.blocks) / records)
     }
 
     private static func totals(sending: Bool, byteCount: Int) async throws -> (bytes: Double, blocks: Double) {
@@ -27,7 +28,8 @@ enum AllocationBench {
         defer { folder.remove() }
         let log = "\(folder.path)/valgrind.log"
         let bench = try await SessionBench(wrapper: [
-            valgrind, "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no", "--soname-synonyms=somalloc=NONE",
+            valgrind, "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no",
+            "--soname-synonyms=somalloc=NONE",
             "--log-file=\(log)",
         ])
         if sending {

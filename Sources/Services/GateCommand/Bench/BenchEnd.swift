@@ -36,7 +36,8 @@ struct BenchEndCommand: AsyncParsableCommand {
         let loop = group.next()
         let latest = NIOLoopBoundBox<BenchPeer?>.makeEmptyBox(valueType: BenchPeer.self, eventLoop: loop)
         let environment = try await loop.submit { NIOLoopBound(try identity.environment(), eventLoop: loop) }.get()
-        let listener = try await PeerBootstrap.listen(on: Endpoint(host: "127.0.0.1", port: 0), group: group) { channel in
+        let listener = try await PeerBootstrap.listen(on: Endpoint(host: "127.0.0.1", port: 0), group: group) {
+            channel in
             let peer = BenchPeer(isDialler: false)
             latest.value = peer
             let handler = PeerChannelHandler(
@@ -97,7 +98,8 @@ final class BenchCounterpart: Sendable {
         let words = wrapper + [ProgramFolder.ofThisProgram().quantumgate, "bench-end", kind.rawValue] + arguments
         process = try ChildProcess(words[0], Array(words.dropFirst()))
         let deadline = MonotonicSeconds.now() + BenchCounterpart.patience
-        guard let line = try process.readLine(deadline: deadline, for: "its ready line"), let ready = ReadyLine(line: line)
+        guard let line = try process.readLine(deadline: deadline, for: "its ready line"),
+            let ready = ReadyLine(line: line)
         else { throw ChildProcess.Failure.endedBefore("it was ready") }
         self.ready = ready.fields
     }

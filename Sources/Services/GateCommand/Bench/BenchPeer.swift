@@ -38,7 +38,8 @@ final class BenchPeer: PeerChannelDelegate {
         total = UInt64(byteCount)
         channel.enqueue(
             .streamOpen(
-                alias: alias, id: StreamID(replica: 1, counter: counter), extender: ShippedExtender.socks5, priority: .bulk,
+                alias: alias, id: StreamID(replica: 1, counter: counter), extender: ShippedExtender.socks5,
+                priority: .bulk,
                 credit: StreamLimits.windowMax))
         fill(channel)
     }
@@ -74,7 +75,9 @@ final class BenchPeer: PeerChannelDelegate {
             grant(alias, on: channel)
         case .streamData(let alias, let data):
             received[alias, default: 0] += UInt64(data.readableBytes)
-            if (granted[alias] ?? 0) - (received[alias] ?? 0) <= StreamLimits.windowMax / 2 { grant(alias, on: channel) }
+            if (granted[alias] ?? 0) - (received[alias] ?? 0) <= StreamLimits.windowMax / 2 {
+                grant(alias, on: channel)
+            }
         case .streamFinish(let alias):
             channel.enqueue(.streamAcknowledged(alias: alias, offset: received[alias] ?? 0))
             channel.enqueue(.streamFinish(alias: alias))

@@ -31,7 +31,8 @@ enum LinkBench {
             target: .network(
                 Endpoint(host: "127.0.0.1", port: other.port), credential: LinkCredentialSource(credential)),
             expects: .kernel,
-            attach: LinkAttach(extender: ShippedExtender.socks5, name: "bench", replica: 1, capabilities: []), eventLoop: loop,
+            attach: LinkAttach(extender: ShippedExtender.socks5, name: "bench", replica: 1, capabilities: []),
+            eventLoop: loop,
             makeDelegate: { _, _ in sender.value }, logger: quiet())
         let costs = try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await keeper.run() }

@@ -23,7 +23,8 @@ package struct ProcessCost {
             let pages = Int(fields[21])
         else { return nil }
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        return ProcessCost(cpuSeconds: (user + system) / ticks, residentBytes: pages * Int(sysconf(Int32(_SC_PAGESIZE))))
+        return ProcessCost(
+            cpuSeconds: (user + system) / ticks, residentBytes: pages * Int(sysconf(Int32(_SC_PAGESIZE))))
     }
 
     /// The process and all that it started and that they started.

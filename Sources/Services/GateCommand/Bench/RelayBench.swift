@@ -17,7 +17,8 @@ enum RelayBench {
         do {
             let web = try await DemoWebServer.start(group: MultiThreadedEventLoopGroup.singleton)
             for count in hops {
-                try await measure(network, web.endpoint, hops: count, byteCount: byteCount, rounds: rounds, report: report)
+                try await measure(
+                    network, web.endpoint, hops: count, byteCount: byteCount, rounds: rounds, report: report)
             }
             await web.stop()
         } catch {

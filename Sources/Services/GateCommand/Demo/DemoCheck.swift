@@ -43,7 +43,9 @@ struct DemoCheck: Sendable {
                 "\(node.name.padding(toLength: 9, withPad: " ", startingAt: 0)) \(node.uuid) forwarded \(count) bytes"
                     + (relays.contains(node.uuid) ? ", on the path" : ""))
             if relays.contains(node.uuid) {
-                guard count >= byteCount else { throw DemoNode.Failure("\(node.name) is on the path and forwarded less") }
+                guard count >= byteCount else {
+                    throw DemoNode.Failure("\(node.name) is on the path and forwarded less")
+                }
             } else if Double(count) > Double(byteCount) * DemoCheck.strayPart {
                 throw DemoNode.Failure("\(node.name) is not on the path and forwarded too much")
             }

@@ -13,7 +13,8 @@ struct DemoView {
     func run() async throws {
         let user = network.user(hops: hops, isolate: "1")
         voice.say("ready. Try, in another terminal:")
-        voice.say("    curl --socks5-hostname \(network.origin.socks) -U '\(user):x' http://\(web)/268435456 -o /dev/null")
+        voice.say(
+            "    curl --socks5-hostname \(network.origin.socks) -U '\(user):x' http://\(web)/268435456 -o /dev/null")
         voice.say("    git -c http.proxy='socks5h://\(user):x@\(network.origin.socks)' clone …")
         voice.say("another text after isolate= takes another circuit; Ctrl-C ends the demo")
         var shown: [String] = []

@@ -96,7 +96,8 @@ private final class DemoWebHandler: ChannelInboundHandler {
         let path = text.split(separator: " ").dropFirst().first ?? ""
         left = max(0, Int(path.dropFirst()) ?? 0)
         var answer = context.channel.allocator.buffer(capacity: 128)
-        answer.writeString("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: \(left)\r\n\r\n")
+        answer.writeString(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: \(left)\r\n\r\n")
         context.write(wrapOutboundOut(answer), promise: nil)
         send(context)
     }

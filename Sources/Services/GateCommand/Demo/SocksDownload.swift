@@ -79,7 +79,8 @@ package struct SocksDownload: Sendable {
         }
     }
 
-    private func receive(_ socket: borrowing BlockingSocket, started: Double, progress: (Int) -> Void) throws -> Result {
+    private func receive(_ socket: borrowing BlockingSocket, started: Double, progress: (Int) -> Void) throws -> Result
+    {
         var buffer = [UInt8](repeating: 0, count: 256 * 1024)
         var head: [UInt8] = []
         var hash = SHA256()

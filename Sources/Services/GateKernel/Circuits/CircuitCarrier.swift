@@ -25,7 +25,9 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
     /// Bytes that are sealed ahead of the circuit's credit at most.
     static let aheadBytes = 128 * 1024
 
-    init(over neighbour: SessionEndpoint, connection: consuming PeerConnection, owner: SessionOwner, context: LoopContext) {
+    init(
+        over neighbour: SessionEndpoint, connection: consuming PeerConnection, owner: SessionOwner, context: LoopContext
+    ) {
         self.neighbour = neighbour
         self.connection = connection
         self.owner = owner

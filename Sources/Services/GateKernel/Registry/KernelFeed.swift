@@ -21,7 +21,8 @@ struct KernelFeed: Sendable {
                     try await apply(change)
                 }
             } catch {
-                logger.warning("The database can't be followed; known rules stay in force", metadata: ["error": "\(error)"])
+                logger.warning(
+                    "The database can't be followed; known rules stay in force", metadata: ["error": "\(error)"])
             }
             try? await Task.sleep(for: KernelFeed.retry)
         }

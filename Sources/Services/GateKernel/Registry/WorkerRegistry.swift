@@ -98,8 +98,10 @@ final class WorkerRegistry: Sendable {
     private func write() async {
         let notes = kernel.takeSessionNotes()
         let batch = state.withLock { state in
-            state.opened += notes.opened.prefix(WorkerRegistry.notesMax - min(state.opened.count, WorkerRegistry.notesMax))
-            state.closed += notes.closed.prefix(WorkerRegistry.notesMax - min(state.closed.count, WorkerRegistry.notesMax))
+            state.opened += notes.opened.prefix(
+                WorkerRegistry.notesMax - min(state.opened.count, WorkerRegistry.notesMax))
+            state.closed += notes.closed.prefix(
+                WorkerRegistry.notesMax - min(state.closed.count, WorkerRegistry.notesMax))
             return state
         }
         await writeSessions(batch)

@@ -52,7 +52,8 @@ final class LoopContext: @unchecked Sendable {
     func enter(_ party: any CircuitParty) {
         parties[ObjectIdentifier(party)] = party
         guard timer == nil else { return }
-        timer = eventLoop.scheduleRepeatedTask(initialDelay: LoopContext.tick, delay: LoopContext.tick) { [weak self] _ in
+        timer = eventLoop.scheduleRepeatedTask(initialDelay: LoopContext.tick, delay: LoopContext.tick) {
+            [weak self] _ in
             self?.lookAtDeadlines()
         }
     }

@@ -71,7 +71,9 @@ final class SessionHost: Sendable {
         noteRefusal(of: peer, at: address, isInbound: true, reason)
         kernel.logger.notice(
             "Connection refused",
-            metadata: ["peer": "\(peer.map(\.description) ?? "unknown")", "address": "\(address)", "reason": "\(reason)"])
+            metadata: [
+                "peer": "\(peer.map(\.description) ?? "unknown")", "address": "\(address)", "reason": "\(reason)",
+            ])
     }
 
     func noteRefusal(of peer: NodeUUID?, at address: String, isInbound: Bool, _ reason: String) {
