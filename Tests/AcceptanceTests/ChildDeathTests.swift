@@ -89,5 +89,5 @@ extension Acceptance {
 
 /// Whether a process has ended and only waits to be collected.
 private func isZombie(_ pid: Int32) -> Bool {
-    text(of: "/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ").first == "Z"
+    (ProcessCost.read("/proc/\(pid)/stat") ?? "").split(separator: ")").last?.split(separator: " ").first == "Z"
 }

@@ -85,5 +85,5 @@ enum ProcessMemory {
 }
 
 extension Acceptance {
-    static func lines(of path: String) -> [Substring] { text(of: path).split(separator: "\n") }
+    static func lines(of path: String) -> [Substring] { (ProcessCost.read(path) ?? "").split(separator: "\n") }
 }

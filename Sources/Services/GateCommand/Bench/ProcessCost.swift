@@ -57,11 +57,16 @@ package struct ProcessCost {
         return threads
     }
 
-    private static func read(_ path: String) -> String? {
+    /// A file of `/proc` as text; such files tell no size.
+    package static func read(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return String(decoding: bytes[..<count], as: UTF8.self)
+        var text: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = fread(&part, 1, part.count, file)
+            guard count > 0 else { return String(decoding: text, as: UTF8.self) }
+            text += part[..<count]
+        }
     }
 }

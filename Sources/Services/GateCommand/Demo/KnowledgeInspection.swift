@@ -71,8 +71,8 @@ package enum DialledFrom {
     /// Local ends on IPv4's loopback of connections that the process has to one of `ports`.
     package static func endpoints(of process: Int32, to ports: Set<UInt16>) -> [Endpoint] {
         let own = inodes(of: process)
-        guard let data = FileManager.default.contents(atPath: "/proc/\(process)/net/tcp") else { return [] }
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line in
+        guard let table = ProcessCost.read("/proc/\(process)/net/tcp") else { return [] }
+        return table.split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: " ")
             guard fields.count > 9, own.contains(String(fields[9])), let remote = port(fields[2]),
                 ports.contains(remote), let local = port(fields[1])
