@@ -79,7 +79,7 @@ let modules = [
         uses: ["GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateTelemetry"],
         libraries: [nioCore, nioPosix, logging, metrics]),
     Module(
-        name: "GateLinkTransport", layer: .edge, uses: ["GateModel", "GateTelemetry"],
+        name: "GateLinkTransport", layer: .edge, uses: ["GateModel", "GateLink", "GateTelemetry"],
         libraries: [nioCore, nioPosix, nio("NIOTLS"), nioSSL, x509, asn1, crypto, logging, metrics]),
     Module(
         name: "GateLinkStore", layer: .edge, uses: ["GateModel", "GateLink", "GateStore", "GateLinkTransport"],

@@ -60,7 +60,12 @@ struct EchoServer: Sendable {
         }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-            if event as? ChannelEvent == .inputClosed { context.close(mode: .output, promise: nil) }
+            guard event as? ChannelEvent == .inputClosed else { return }
+            // After everything before it: closing drops writes that wait.
+            let written = context.eventLoop.makePromise(of: Void.self)
+            let channel = context.channel
+            written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         }
     }
 }

@@ -28,9 +28,6 @@ struct Program: AsyncParsableCommand {
         let logger = Logger(label: "kernel")
         ProcessHardening.disableCoreDumps()
         ProcessHardening.raiseDescriptorLimit()
-        if let limit = ProcessHardening.lockedMemoryLimit, limit < SecretSlab.lockedBytesDefault {
-            logger.warning("little memory may be locked; secrets may reach the swap", metadata: ["bytes": "\(limit)"])
-        }
         StandardInputGuard().start()
 
         let configuration = try configuration(settings)

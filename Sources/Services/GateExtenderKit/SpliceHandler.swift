@@ -32,6 +32,8 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
     private var context: ChannelHandlerContext?
     private var last: ByteBuffer?
     private var batchCount = 0
+    private var writesInFlight = 0
+    private var isFinishWanted = false
     private var isReadHeld = false
     private var isInputOver = false
     private var isOutputOver = false
@@ -105,11 +107,25 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
         batchCount = 0
         let written = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: written)
-        written.futureResult.assumeIsolated().whenSuccess { [weak self] in self?.written(count) }
+        writesInFlight += 1
+        written.futureResult.assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            writesInFlight -= 1
+            if case .success = result { self.written(count) }
+            closeOutputIfWritten()
+        }
     }
 
     package func receivedFinish() {
-        guard let context else { return }
+        // What came with it in one batch goes first; the output is shut down once the socket has taken all.
+        batchCompleted()
+        isFinishWanted = true
+        closeOutputIfWritten()
+    }
+
+    private func closeOutputIfWritten() {
+        guard let context, isFinishWanted, writesInFlight == 0 else { return }
+        isFinishWanted = false
         let closed = context.eventLoop.makePromise(of: Void.self)
         context.close(mode: .output, promise: closed)
         closed.futureResult.assumeIsolated().whenComplete { [weak self] _ in

@@ -2,6 +2,7 @@ import GateModel
 
 /// What a worker holds, as its admin port shows it. A relay's entries hold neighbours only.
 package struct KernelStatus: Sendable, Encodable {
+    /// One session, as its worker sees it.
     package struct Session: Sendable, Encodable {
         let id: String
         let peer: String

@@ -23,6 +23,7 @@ package struct ChildProgram: Sendable, Equatable {
 
 /// How a child is right now.
 package struct ChildStatus: Sendable, Equatable {
+    /// Where a child is between not started and stopped.
     package enum Phase: String, Sendable {
         /// Not started yet: an earlier stage is not ready.
         case waiting

@@ -9,11 +9,13 @@ package import NIOCore
 ///
 /// Obfuscation and a cheap doorkeeper, not secrecy: UUIDs are public in an open network.
 package struct FlightMask: ~Copyable {
+    /// Which way the flight goes; part of the key.
     package enum Direction: UInt8, Sendable {
         case toResponder = 1
         case toInitiator = 2
     }
 
+    /// Which part of the flight is sealed; part of the key.
     package enum Part: UInt8, Sendable {
         case header = 1
         case body = 2
