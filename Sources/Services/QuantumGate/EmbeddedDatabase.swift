@@ -1,0 +1,95 @@
+import Foundation
+import GateCrypto
+import GateDatabase
+import GateModel
+import GateSQLite
+import GateStore
+
+/// An embedded node's open database, with its temporary folder where it has one.
+struct EmbeddedDatabase: Sendable {
+    let database: NodeDatabase
+    private let folder: TemporaryFolder?
+
+    /// Opens what the configuration names; makes it where that is asked for.
+    static func open(_ storage: EmbeddedNodeConfiguration.Storage) async throws(EmbeddedNodeFailure) -> Self {
+        do {
+            switch storage {
+            case .directory(let path): return Self(database: try await inDirectory(path), folder: nil)
+            case .host(let export, let key):
+                let key = try secret(key, "the host's key")
+                return try await temporary { path, vaultKey in
+                    let store = try SQLiteStore(path: path)
+                    do {
+                        _ = try await NodeExport.restore(export, hostKey: key, into: store, vaultKey: vaultKey)
+                        await store.close()
+                    } catch {
+                        await store.close()
+                        throw error
+                    }
+                }
+            case .new:
+                return try await temporary { path, vaultKey in
+                    _ = try await NodeDatabase.initialise(path: path, vaultKey: vaultKey)
+                }
+            }
+        } catch {
+            throw EmbeddedNodeFailure(of: error)
+        }
+    }
+
+    /// 32 bytes in guarded memory.
+    static func secret(_ bytes: [UInt8], _ what: String) throws -> GuardedSecret {
+        guard bytes.count == Vault.keyByteCount else {
+            throw EmbeddedNodeFailure(.configuration, "\(what) has \(Vault.keyByteCount) bytes")
+        }
+        return try GuardedSecret(bytes)
+    }
+
+    private static func inDirectory(_ path: String) async throws -> NodeDatabase {
+        let directory = URL(filePath: path)
+        let file = directory.appending(path: "data/node.sqlite")
+        let keyFile = directory.appending(path: "secrets/vault.key").path
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        if !FileManager.default.fileExists(atPath: keyFile) {
+            _ = try await NodeDatabase.initialise(path: file.path, vaultKeyFile: keyFile)
+        }
+        return try await NodeDatabase.open(path: file.path, vaultKeyFile: keyFile)
+    }
+
+    private static func temporary(_ fill: (String, GuardedSecret) async throws -> Void) async throws -> Self {
+        let folder = try TemporaryFolder()
+        let vaultKey = try Vault.makeKey()
+        try await fill(folder.file("node.sqlite"), vaultKey)
+        let database = try await NodeDatabase.open(path: folder.file("node.sqlite"), vaultKey: vaultKey)
+        return Self(database: database, folder: folder)
+    }
+}
+
+/// A folder for its owner only, gone with this value.
+private final class TemporaryFolder: Sendable {
+    private let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appending(path: "quantumgate-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: url, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func file(_ name: String) -> String { url.appending(path: name).path }
+}
+
+extension EmbeddedNodeFailure {
+    /// What the parts' failures mean to a host.
+    init(of error: any Error) {
+        switch error {
+        case let failure as EmbeddedNodeFailure: self = failure
+        case NodeDatabaseFailure.store(.wrongVaultKey, _), StoreFailure.wrongVaultKey: self.init(.wrongKey)
+        case is SecretMemoryFailure: self.init(.memory)
+        default: self.init(.storage, "\(error)")
+        }
+    }
+}
