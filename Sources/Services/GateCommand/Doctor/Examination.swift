@@ -67,13 +67,12 @@ enum Examination {
     private static func files(_ settings: LocalSettings) -> [Finding] {
         let secrets = [settings.vaultKeyPath, settings.databasePath, settings.sharedSecretPath].compactMap { $0 }
         return secrets.map { path in
-            var status = stat()
-            guard stat(path, &status) == 0 else {
+            guard let permissions = FilePermissions.of(path) else {
                 return Finding(
                     subject: "files", verdict: .bad, found: "there is no \(path)",
                     advice: "Restore it from your backup.")
             }
-            guard status.st_mode & 0o077 != 0 else { return Finding(subject: "files", verdict: .good, found: path) }
+            guard permissions & 0o077 != 0 else { return Finding(subject: "files", verdict: .good, found: path) }
             return Finding(
                 subject: "files", verdict: .poor, found: "\(path) can be read by others", advice: "chmod 600 \(path)")
         }
@@ -143,5 +142,14 @@ enum Examination {
         } catch {
             return Finding(subject: "database", verdict: .bad, found: "\(error)")
         }
+    }
+}
+
+/// Who may do what with a file.
+enum FilePermissions {
+    /// The lowest nine bits of its mode; `nil` where there is none.
+    static func of(_ path: String) -> Int? {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return (attributes?[.posixPermissions] as? NSNumber)?.intValue
     }
 }
