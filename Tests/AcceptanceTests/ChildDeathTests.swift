@@ -27,7 +27,7 @@ extension Acceptance {
                         }
                     }
                     #expect(isBack, "\(program) of \(node.name) is back")
-                    let short = nodes.download(isolate: "short", byteCount: 100_000)
+                    let short = nodes.shortDownload()
                     let works = try await blocking {
                         Acceptance.eventually(within: 20) { (try? short.run())?.byteCount == 100_000 }
                     }
@@ -41,17 +41,20 @@ extension Acceptance {
                 for round in 1...5 {
                     try await blocking { [exit = nodes.exit] in
                         let hops = "\(round)"
-                        let writer = Thread { for _ in 0..<20 { try? exit.set([("relay.hops", hops)]) } }
                         try exit.set([("relay.hops", hops)])
-                        writer.start()
+                        let isWritten = DispatchGroup()
+                        DispatchQueue.global().async(group: isWritten) {
+                            for _ in 0..<5 { try? exit.set([("relay.hops", hops)]) }
+                        }
                         usleep(UInt32(round) * 30_000)
                         exit.killAll()
+                        isWritten.wait()
                         try exit.start()
                         #expect(try exit.command("settings", "get", "relay.hops").hasPrefix(hops))
                         #expect(try TwoNodes.plainCard(of: exit).hasPrefix("\(exit.uuid)@"))
                     }
                 }
-                let short = nodes.download(isolate: "short", byteCount: 100_000)
+                let short = nodes.shortDownload()
                 let works = try await blocking {
                     Acceptance.eventually(within: 20) { (try? short.run())?.byteCount == 100_000 }
                 }
@@ -77,7 +80,7 @@ extension Acceptance {
                     exit.killSupervisor()
                     try exit.start()  // at once, while the old children still end
                 }
-                let short = nodes.download(isolate: "short", byteCount: 100_000)
+                let short = nodes.shortDownload()
                 let works = try await blocking {
                     Acceptance.eventually(within: 20) { (try? short.run())?.byteCount == 100_000 }
                 }

@@ -40,7 +40,7 @@ extension Acceptance {
                     ),
                     (
                         "another role's",
-                        try LinkCredential(authority.issue(role: .database, name: "x-role")), "x-role"
+                        try LinkCredential(authority.issue(role: .database, name: "x-role")), "wrongRole"
                     ),
                 ]
                 for (name, credential, reason) in cases {
@@ -55,13 +55,15 @@ extension Acceptance {
                     #expect(isLogged, "\(name): \(refusals(of: node).dropFirst(before.count))")
                 }
                 let before = refusals(of: node)
+                let foreign = try stranger.issue(role: .extender(socks), name: "x-stranger")
                 for endpoint in [node.kernelLink, node.databaseLink] {
-                    #expect(!(await speaksWithoutCredential(to: endpoint)))
+                    #expect(!(await isAnswered(at: endpoint, showing: nil)))
+                    #expect(!(await isAnswered(at: endpoint, showing: foreign)))
                 }
                 let areLogged = try await blocking {
-                    Acceptance.eventually(within: 5) { refusals(of: node).count >= before.count + 2 }
+                    Acceptance.eventually(within: 5) { refusals(of: node).count >= before.count + 4 }
                 }
-                #expect(areLogged)
+                #expect(areLogged, "\(refusals(of: node).dropFirst(before.count))")
             }
         }
 
@@ -88,10 +90,17 @@ extension Acceptance {
             }
         }
 
-        /// Whether anything but TLS's own bytes comes back to who shows no certificate.
-        private func speaksWithoutCredential(to endpoint: Endpoint) async -> Bool {
+        /// Whether anything but TLS's own bytes comes back to who shows no certificate, or a foreign one, and believes any.
+        private func isAnswered(at endpoint: Endpoint, showing credential: IssuedCredential?) async -> Bool {
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.certificateVerification = .none
+            if let credential,
+                let certificates = try? NIOSSLCertificate.fromPEMBytes(Array(credential.certificate.utf8)),
+                let key = try? NIOSSLPrivateKey(bytes: Array(credential.key.utf8), format: .pem)
+            {
+                configuration.certificateChain = certificates.map { .certificate($0) }
+                configuration.privateKey = .privateKey(key)
+            }
             guard let context = try? NIOSSLContext(configuration: configuration) else { return true }
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             let heard = loop.makePromise(of: Bool.self)

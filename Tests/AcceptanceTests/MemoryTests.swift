@@ -10,10 +10,10 @@ extension Acceptance {
             try await RunningNetwork.with(hops: 2) { running in
                 let marker = "marker-\(UUID().uuidString)"
                 // In the head of each request, so that it passes every process of the way.
-                let target = Endpoint(host: "\(marker).localhost", port: running.web.port)
-                let download = SocksDownload(
-                    proxy: running.network.origin.socks, user: running.network.user(hops: 2, isolate: "marker"),
-                    target: target, byteCount: 1 << 20)
+                var marked = running.network.download(
+                    hops: 2, isolate: "marker", from: running.web.endpoint, byteCount: 1 << 20)
+                marked.agent = marker
+                let download = marked
                 for _ in 0..<20 { _ = try await blocking { try download.run() } }
                 #expect(try await running.download(hops: 2, isolate: "marker", byteCount: 1 << 20))
                 // It is in this process, so a scan that finds nothing here would be blind.

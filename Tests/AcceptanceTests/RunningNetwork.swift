@@ -97,6 +97,13 @@ final class TwoNodes: Sendable {
         String(try node.command("card").split(separator: "\n").first ?? "")
     }
 
+    /// A small download that soon gives up, to be tried again.
+    func shortDownload() -> SocksDownload {
+        var download = download(isolate: "short", byteCount: 100_000)
+        download.patience = 3
+        return download
+    }
+
     /// A direct download from one node through the other.
     func download(from node: DemoNode? = nil, over exit: NodeUUID? = nil, isolate: String = "a", byteCount: Int)
         -> SocksDownload

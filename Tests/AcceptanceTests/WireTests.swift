@@ -7,7 +7,7 @@ import Testing
 extension Acceptance {
     @Suite struct `The wire` {
         @Test func `shows no plaintext and no UUID`() async throws {
-            let marker = "a-host-name-that-nobody-else-uses.localhost"
+            let marker = "a-word-that-nobody-else-uses"
             let tap = TapHolder()
             try await TwoNodes.with(introduce: { origin, exit in
                 let wire = try tap.open(to: exit.peerEndpoint)
@@ -15,9 +15,7 @@ extension Acceptance {
                 try exit.command("peers", "add", TwoNodes.plainCard(of: origin))
             }) { nodes in
                 var download = nodes.download(byteCount: 4 << 20)
-                download = SocksDownload(
-                    proxy: download.proxy, user: download.user,
-                    target: Endpoint(host: marker, port: nodes.web.port), byteCount: download.byteCount)
+                download.agent = marker
                 let result = try await blocking { [download] in try download.run() }
                 #expect(result.digest == DemoFile.digest(byteCount: result.byteCount))
                 let recordings = tap.recordings

@@ -10,6 +10,8 @@ package struct SocksDownload: Sendable {
     package var password = "x"
     package let target: Endpoint
     package let byteCount: Int
+    /// What the request says it comes from.
+    package var agent = "quantumgate"
     /// Seconds that any one read or write may take.
     package var patience = 20
     /// Whether to compute the digest.
@@ -54,7 +56,9 @@ package struct SocksDownload: Sendable {
         let started = MonotonicSeconds.now()
         if proxy != nil { try negotiate(socket) }
         try socket.write(
-            Array("GET /\(byteCount) HTTP/1.1\r\nHost: \(target)\r\nConnection: close\r\n\r\n".utf8))
+            Array(
+                "GET /\(byteCount) HTTP/1.1\r\nHost: \(target)\r\nUser-Agent: \(agent)\r\nConnection: close\r\n\r\n"
+                    .utf8))
         return try receive(socket, started: started, progress: progress)
     }
 
