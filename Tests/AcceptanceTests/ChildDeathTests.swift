@@ -44,7 +44,7 @@ extension Acceptance {
                         try exit.set([("relay.hops", hops)])
                         let isWritten = DispatchGroup()
                         DispatchQueue.global().async(group: isWritten) {
-                            for _ in 0..<5 { try? exit.set([("relay.hops", hops)]) }
+                            for _ in 0..<2 { try? exit.set([("relay.hops", hops)]) }
                         }
                         usleep(UInt32(round) * 30_000)
                         exit.killAll()

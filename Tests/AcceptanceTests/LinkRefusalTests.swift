@@ -30,11 +30,6 @@ extension Acceptance {
                         "expired"
                     ),
                     (
-                        "another node's",
-                        try LinkCredential(stranger.issue(role: .extender(socks), name: "x-stranger")),
-                        "\(nodes.exit.uuid)"
-                    ),
-                    (
                         "another extender's",
                         try LinkCredential(authority.issue(role: .extender(other), name: "x-other")), "x-other"
                     ),

@@ -22,7 +22,8 @@ actor SessionPool {
     private let service: ExtenderService
     private let connectTime: Duration
     private var entries: [Key: Entry] = [:]
-    private var keys: [SessionID: Key] = [:]
+    /// Keys of direct sessions share one: there is one between two nodes.
+    private var keys: [SessionID: Set<Key>] = [:]
     private var uses: UInt64 = 0
 
     init(service: ExtenderService, connectTime: Duration) {
@@ -42,7 +43,7 @@ actor SessionPool {
         entries[key] = Entry(session: promise.futureResult, lastUse: uses)
         do {
             let session = try await connect(key, near: loop)
-            keys[session.id] = key
+            keys[session.id, default: []].insert(key)
             promise.succeed(session)
             return session
         } catch {
@@ -54,7 +55,7 @@ actor SessionPool {
 
     /// The session is gone; the next client gets another.
     func ended(_ session: SessionID) {
-        if let key = keys.removeValue(forKey: session) { entries[key] = nil }
+        for key in keys.removeValue(forKey: session) ?? [] { entries[key] = nil }
     }
 
     private func connect(_ key: Key, near loop: any EventLoop) async throws -> PeerSession {
@@ -70,6 +71,9 @@ actor SessionPool {
         guard entries.count >= Self.entriesMax, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
         else { return }
         entries[oldest.key] = nil
-        keys = keys.filter { $0.value != oldest.key }
+        keys = keys.compactMapValues { keys in
+            let others = keys.subtracting([oldest.key])
+            return others.isEmpty ? nil : others
+        }
     }
 }
