@@ -34,6 +34,7 @@ final class SpliceBridge: StreamSink, StreamPort, @unchecked Sendable {
     func received(_ bytes: ByteBuffer) { inbox.append(bytes) }
 
     func batchCompleted() {
+        guard !inbox.isEmpty else { return }
         let batch = inbox
         inbox = []
         channelLoop.execute {
@@ -42,7 +43,11 @@ final class SpliceBridge: StreamSink, StreamPort, @unchecked Sendable {
         }
     }
 
-    func receivedFinish() { channelLoop.execute { self.handler?.receivedFinish() } }
+    func receivedFinish() {
+        // What came before it in the same batch goes first.
+        batchCompleted()
+        channelLoop.execute { self.handler?.receivedFinish() }
+    }
 
     func receivedReset(_ code: StreamResetCode) {
         stream = nil
