@@ -34,6 +34,8 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
     private var batchCount = 0
     private var writesInFlight = 0
     private var isFinishWanted = false
+    private var isOutputClosing = false
+    private var hasFailed = false
     private var isReadHeld = false
     private var isInputOver = false
     private var isOutputOver = false
@@ -83,11 +85,21 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        // With its output shut down a channel closes as a whole at the end of input, without saying so first.
+        if isOutputClosing, !hasFailed {
+            isOutputOver = true
+            if !isInputOver {
+                isInputOver = true
+                port?.finish()
+                port?.flush()
+            }
+        }
         end(.cancelled)
         context.fireChannelInactive()
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        hasFailed = true
         context.close(promise: nil)
     }
 
@@ -126,6 +138,7 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
     private func closeOutputIfWritten() {
         guard let context, isFinishWanted, writesInFlight == 0 else { return }
         isFinishWanted = false
+        isOutputClosing = true
         let closed = context.eventLoop.makePromise(of: Void.self)
         context.close(mode: .output, promise: closed)
         closed.futureResult.assumeIsolated().whenComplete { [weak self] _ in
