@@ -57,9 +57,10 @@ let modules = [
     Module(name: "CSodium", layer: .system),
     Module(name: "CZlib", layer: .system),
     Module(name: "CWipe", layer: .system),
+    Module(name: "CBoring", layer: .system),
 
     Module(name: "GateModel", layer: .core),
-    Module(name: "GateCrypto", layer: .core, uses: ["CSodium", "GateModel"], libraries: [crypto, nioCore]),
+    Module(name: "GateCrypto", layer: .core, uses: ["CSodium", "CBoring", "GateModel"], libraries: [crypto, nioCore]),
     Module(name: "GateWire", layer: .core, uses: ["CZlib", "GateModel", "GateCrypto"], libraries: [nioCore]),
     Module(name: "GateSession", layer: .core, uses: ["GateModel", "GateCrypto", "GateWire"], libraries: [nioCore]),
     Module(

@@ -76,7 +76,7 @@ import Testing
         let slab = try SecretSlab()
         let root = try Secret(count: 32, in: slab) { $0.initializeMemory(as: UInt8.self, repeating: 7) }
         let key = try KeyDerivation.expand(key: root, label: .cellForward, count: 32, in: slab)
-        let cipher = try CellCipher(key: key, cipher: .aesGCM, in: slab)
+        let cipher = RecordCipher(.aesGCM, key: key)
         var body = Sample.body()
         body[Cell.regionByteCount(depth: 1)] = 2
         body.withUnsafeMutableBytes {
@@ -98,27 +98,5 @@ import Testing
             Array(second[1975..<1992])
                 == [132, 218, 223, 243, 57, 245, 157, 247, 63, 187, 9, 220, 1, 168, 165, 245, 74])
         #expect(first[1992...].allSatisfy { $0 == 0 })
-    }
-}
-
-@Suite struct `Cell cipher` {
-    @Test func `seals the same with and without libsodium's key schedule`() throws {
-        let slab = try SecretSlab()
-        let key = try Secret(count: 32, in: slab) { $0.initializeMemory(as: UInt8.self, repeating: 9) }
-        let scheduled = try CellCipher(key: key, cipher: .aesGCM, in: slab)
-        let portable = try CellCipher(key: key, cipher: .aesGCM, in: slab, preferPortable: true)
-        var left = Sample.body()
-        var right = left
-        left.withUnsafeMutableBytes { scheduled.seal($0, counter: 0x1_0203_0405) }
-        right.withUnsafeMutableBytes { portable.seal($0, counter: 0x1_0203_0405) }
-        #expect(left == right)
-        var opened = left
-        let isOpened = left.withUnsafeBytes { source in
-            opened.withUnsafeMutableBytes { target in
-                target.baseAddress.map { portable.open(source, into: $0, counter: 0x1_0203_0405) } ?? false
-            }
-        }
-        #expect(isOpened)
-        #expect(opened.prefix(2027) == Sample.body().prefix(2027))
     }
 }

@@ -15,8 +15,8 @@ package final class HopLayer {
     /// How many layers lie around this hop's region, counting the origin's random start.
     package let depth: Int
 
-    private let forwardCipher: CellCipher
-    private let backwardCipher: CellCipher
+    private let forwardCipher: RecordCipher
+    private let backwardCipher: RecordCipher
     private var forwardCount: UInt64
     private var backwardCount: UInt64
 
@@ -27,11 +27,11 @@ package final class HopLayer {
         precondition((0...Cell.depthMax).contains(depth), "a hop's depth is 0 to 15")
         self.depth = depth
         let forward = try KeyDerivation.expand(
-            key: root, label: .cellForward, count: CellCipher.keyByteCount, in: slab)
-        forwardCipher = try CellCipher(key: forward, cipher: cipher, in: slab)
+            key: root, label: .cellForward, count: NoiseCipher.keyByteCount, in: slab)
+        forwardCipher = RecordCipher(cipher, key: forward)
         let backward = try KeyDerivation.expand(
-            key: root, label: .cellBackward, count: CellCipher.keyByteCount, in: slab)
-        backwardCipher = try CellCipher(key: backward, cipher: cipher, in: slab)
+            key: root, label: .cellBackward, count: NoiseCipher.keyByteCount, in: slab)
+        backwardCipher = RecordCipher(cipher, key: backward)
         forwardCount = firstCount
         backwardCount = firstCount
     }
@@ -65,15 +65,17 @@ package final class HopLayer {
         _ source: UnsafeRawPointer, into target: UnsafeMutableRawPointer, _ direction: Direction
     ) -> CellFlag? {
         let region = UnsafeRawBufferPointer(start: source, count: regionByteCount)
+        let plaintext = UnsafeMutableRawBufferPointer(
+            start: target, count: regionByteCount - RecordCipher.tagBytes)
         switch direction {
         case .forward:
             guard forwardCount < RelayLimits.layerCellsMax,
-                forwardCipher.open(region, into: target, counter: forwardCount)
+                forwardCipher.open(region, counter: forwardCount, into: plaintext)
             else { return nil }
             forwardCount += 1
         case .backward:
             guard backwardCount < RelayLimits.layerCellsMax,
-                backwardCipher.open(region, into: target, counter: backwardCount)
+                backwardCipher.open(region, counter: backwardCount, into: plaintext)
             else { return nil }
             backwardCount += 1
         }

@@ -29,7 +29,7 @@ struct RecordKeys: ~Copyable {
             suite.hash, key: root, label: .recordKey, context: context, count: 32, in: slab)
         let lengthKey = try KeyDerivation.expand(
             suite.hash, key: root, label: .lengthKey, context: context, count: 16, in: slab)
-        cipher = try RecordCipher(suite.cipher, key: key, in: slab)
+        cipher = RecordCipher(suite.cipher, key: key)
         mask = RecordLengthMask(key: lengthKey)
     }
 }

@@ -13,9 +13,10 @@ package enum PeerBootstrap {
     /// Bytes that may wait in a connection's outbound buffer before it stops being writable, and where it is again.
     package static let writeWatermarks = ChannelOptions.Types.WriteBufferWaterMark(low: 512 * 1024, high: 1024 * 1024)
     /// The smallest, first and largest read of a connection: an idle one costs little, a busy one few system calls.
-    package static let readBytesMinimum = 4 * 1024
-    package static let readBytesFirst = 16 * 1024
-    package static let readBytesMaximum = 512 * 1024
+    package static let readBytes = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024, initial: 2048, maximum: 256 * 1024)
+    /// Reads of one connection before other connections have their turn.
+    package static let readsPerTurn: UInt = 4
 
     /// Listens on one literal address. `configure` runs on the new connection's loop before its first read.
     ///
@@ -30,7 +31,8 @@ package enum PeerBootstrap {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: writeWatermarks)
-            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(.maxMessagesPerRead, value: readsPerTurn)
+            .childChannelOption(.recvAllocator, value: readBytes)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }
             }
@@ -54,7 +56,8 @@ package enum PeerBootstrap {
             .connectTimeout(.nanoseconds(timeout.components.seconds * 1_000_000_000))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: writeWatermarks)
-            .channelOption(.maxMessagesPerRead, value: 4)
+            .channelOption(.maxMessagesPerRead, value: readsPerTurn)
+            .channelOption(.recvAllocator, value: readBytes)
             .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try configure(channel) } }
             .connect(to: address)
     }

@@ -48,13 +48,13 @@ enum Exercise {
         root.withUnsafeBytes { watch.add($0) }
         let recordKey = try KeyDerivation.expand(key: root, label: .recordKey, count: 32, in: slab)
         recordKey.withUnsafeBytes { watch.add($0) }
-        try records(recordKey, slab)
+        try records(recordKey)
     }
 
-    /// Small and large records, by either library.
-    private static func records(_ key: borrowing Secret, _ slab: SecretSlab) throws {
+    /// Small and large records.
+    private static func records(_ key: borrowing Secret) throws {
         for cipher in NoiseCipher.allCases {
-            let records = try RecordCipher(cipher, key: key.copy(), in: slab)
+            let records = RecordCipher(cipher, key: try key.copy())
             for count in [100, 60_000] {
                 withUnsafeTemporaryAllocation(byteCount: count + RecordCipher.tagBytes, alignment: 16) { record in
                     record.initializeMemory(as: UInt8.self, repeating: 1)

@@ -1,6 +1,6 @@
 import CSodium
 
-/// The one place that calls libsodium for memory, randomness, hashes and signatures. `Sodium+Ciphers` has the AEADs.
+/// The one place that calls libsodium for memory, randomness, hashes and signatures. `Sodium+Ciphers` has XChaCha20-Poly1305.
 package enum Sodium {
     /// Makes libsodium ready; cheap and safe to call from any thread, any number of times.
     ///
@@ -67,14 +67,6 @@ package enum Sodium {
             }
             _ = crypto_generichash_blake2b_final(state, digest.bytes, 64)
         }
-    }
-
-    /// X25519; `false` where the result is all zero.
-    static func scalarMultiply(
-        _ scalar: UnsafeRawBufferPointer, _ point: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer
-    ) -> Bool {
-        precondition(scalar.count == 32 && point.count == 32 && result.count == 32, "X25519 sizes")
-        return crypto_scalarmult_curve25519(result.bytes, scalar.bytes, point.bytes) == 0
     }
 
     /// Ed25519 (RFC 8032): writes the 64-byte secret key and the 32-byte public key of a 32-byte seed.
