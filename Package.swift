@@ -123,7 +123,8 @@ let modules = [
     Module(
         name: "GateCommand", layer: .services,
         uses: [
-            "CSodium", "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateRouting", "GateLink",
+            "CSodium", "CWipe", "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateRouting",
+            "GateLink",
             "GateStore", "GateTelemetry", "GateSettings", "GateTransport", "GateLinkTransport", "GateLinkStore",
             "GateSQLite", "GateKernel", "GateDatabase", "GateExtenderKit", "QuantumGate", "GateAdmin",
             "GateSupervisor",

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -20,6 +22,8 @@
 #ifdef GATE_WIPE_OFF
 
 int gate_wipe_is_active(void) { return 0; }
+
+void gate_wipe_freed(struct gate_wipe_freed *freed) { *freed = (struct gate_wipe_freed){0, 0}; }
 
 #else
 
@@ -40,10 +44,24 @@ __attribute__((constructor)) static void keep_free_memory(void) {
     mallopt(M_MMAP_THRESHOLD, mapped_block_bytes);
 }
 
+static atomic_bool is_counting;
+static atomic_uint_least64_t freed_blocks, freed_bytes;
+
+void gate_wipe_freed(struct gate_wipe_freed *freed) {
+    atomic_store_explicit(&is_counting, true, memory_order_relaxed);
+    freed->blocks = atomic_load_explicit(&freed_blocks, memory_order_relaxed);
+    freed->bytes = atomic_load_explicit(&freed_bytes, memory_order_relaxed);
+}
+
 void free(void *pointer) {
     if (pointer == NULL) return;
     int saved = errno;
-    explicit_bzero(pointer, malloc_usable_size(pointer));
+    size_t held = malloc_usable_size(pointer);
+    explicit_bzero(pointer, held);
+    if (atomic_load_explicit(&is_counting, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&freed_blocks, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&freed_bytes, held, memory_order_relaxed);
+    }
     __libc_free(pointer);
     errno = saved;
 }

@@ -38,9 +38,6 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Idle sessions at once.")
     var sessions = 5000
 
-    @Flag(help: "Also count allocations per record, with valgrind; takes minutes.")
-    var allocations = false
-
     @Option(help: .hidden)
     var programs: String?
 
@@ -94,14 +91,10 @@ struct BenchCommand: AsyncParsableCommand {
         for _ in 0..<rounds { costs.append(try await bench.stream(byteCount: bytes)) }
         await bench.stop()
         var allocated: [String: Double] = [:]
-        if allocations {
-            for (side, sending) in [("sender", true), ("receiver", false)] {
-                guard let count = try await AllocationBench.count(sending: sending) else {
-                    throw BenchFailure.toolMissing("--allocations needs valgrind: sudo apt-get install valgrind")
-                }
-                allocated["allocated_bytes_per_record_\(side)"] = count.bytesPerRecord
-                allocated["allocations_per_record_\(side)"] = count.blocksPerRecord
-            }
+        for (side, sending) in [("sender", true), ("receiver", false)] {
+            let use = try await AllocationBench.perRecord(sending: sending)
+            allocated["allocated_bytes_per_record_\(side)"] = use.bytes
+            allocated["allocations_per_record_\(side)"] = use.blocks
         }
         try report("session", bytes, costs, allocated)
         let idle = try await SessionBench()

@@ -10,7 +10,7 @@ import NIOCore
 import NIOPosix
 
 /// The other end of a measurement, as a process of its own. Reads one command a line on standard input:
-/// `cost` prints CPU seconds and resident bytes so far; `send N` sends a stream to the last that connected.
+/// `cost` prints CPU seconds and resident bytes so far; `heap` prints blocks and bytes freed since the first such command; `send N` sends a stream to the last that connected.
 struct BenchEndCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "bench-end", shouldDisplay: false)
 
@@ -65,6 +65,9 @@ struct BenchEndCommand: AsyncParsableCommand {
                 if words == ["cost"] {
                     let resident = ProcessCost.of(process: getpid())?.residentBytes ?? 0
                     say("\(ProcessCost.ownCPUSeconds()) \(resident)")
+                } else if words == ["heap"] {
+                    let use = HeapUse.soFar()
+                    say("\(use.blocks) \(use.bytes)")
                 } else {
                     other(words)
                 }
@@ -93,10 +96,9 @@ final class BenchCounterpart: Sendable {
 
     private static let patience = 120.0
 
-    /// - Parameter wrapper: A program and its arguments to run it under.
-    init(_ kind: BenchEndCommand.Kind, arguments: [String] = [], wrapper: [String] = []) throws {
-        let words = wrapper + [ProgramFolder.ofThisProgram().quantumgate, "bench-end", kind.rawValue] + arguments
-        process = try ChildProcess(words[0], Array(words.dropFirst()))
+    init(_ kind: BenchEndCommand.Kind, arguments: [String] = []) throws {
+        process = try ChildProcess(
+            ProgramFolder.ofThisProgram().quantumgate, ["bench-end", kind.rawValue] + arguments)
         let deadline = MonotonicSeconds.now() + BenchCounterpart.patience
         guard let line = try process.readLine(deadline: deadline, for: "its ready line"),
             let ready = ReadyLine(line: line)
@@ -108,12 +110,21 @@ final class BenchCounterpart: Sendable {
 
     /// CPU seconds and resident bytes of the other process so far.
     func cost() throws -> ProcessCost {
-        process.writeLine("cost")
-        let parts = try answer().split(separator: " ")
-        guard parts.count == 2, let seconds = Double(parts[0]), let bytes = Int(parts[1]) else {
-            throw ChildProcess.Failure.endedBefore("it told its cost")
-        }
-        return ProcessCost(cpuSeconds: seconds, residentBytes: bytes)
+        let (seconds, bytes) = try numbers("cost")
+        return ProcessCost(cpuSeconds: seconds, residentBytes: Int(bytes))
+    }
+
+    /// What the other process has freed since it was first asked.
+    func heapUse() throws -> HeapUse {
+        let (blocks, bytes) = try numbers("heap")
+        return HeapUse(blocks: blocks, bytes: bytes)
+    }
+
+    private func numbers(_ command: String) throws -> (Double, Double) {
+        process.writeLine(command)
+        let parts = try answer().split(separator: " ").compactMap { Double($0) }
+        guard parts.count == 2 else { throw ChildProcess.Failure.endedBefore("it answered \(command)") }
+        return (parts[0], parts[1])
     }
 
     /// Has the other side send a stream and waits for its end.

@@ -27,9 +27,9 @@ final class SessionBench: Sendable {
         var otherCPU = 0.0
     }
 
-    init(wrapper: [String] = []) async throws {
+    init() async throws {
         _ = ProcessHardening.raiseDescriptorLimit()
-        other = try BenchCounterpart(.session, wrapper: wrapper)
+        other = try BenchCounterpart(.session)
         guard let node = other.ready["node"].flatMap({ NodeUUID(text: $0) }) else {
             throw ChildProcess.Failure.endedBefore("it told its name")
         }
@@ -83,19 +83,23 @@ final class SessionBench: Sendable {
         return costs
     }
 
-    /// Sends a stream without a warm-up, not measured.
-    func bareStream(byteCount: Int) async throws {
-        let session = try await connect()
-        try await session.send(byteCount)
-        await session.close()
-    }
-
-    /// Has the other side send a stream over one session.
-    func reverseStream(byteCount: Int) async throws {
+    /// What the other side frees while it receives or sends a stream, after one to warm up.
+    func heapUse(ofStream byteCount: Int, sending: Bool) async throws -> HeapUse {
         let session = try await connect()
         let other = other
-        try await BlockingWork.run { try other.send(byteCount) }
+        func stream(_ count: Int) async throws {
+            if sending {
+                try await BlockingWork.run { try other.send(count) }
+            } else {
+                try await session.send(count)
+            }
+        }
+        try await stream(StreamLimitsOfBench.warmUpBytes)
+        let before = try other.heapUse()
+        try await stream(byteCount)
+        let after = try other.heapUse()
         await session.close()
+        return HeapUse(blocks: after.blocks - before.blocks, bytes: after.bytes - before.bytes)
     }
 
     // MARK: Idle sessions
@@ -175,13 +179,11 @@ enum StreamLimitsOfBench {
 /// Why there is no figure.
 enum BenchFailure: Error, CustomStringConvertible {
     case sessionEnded(String)
-    case toolMissing(String)
     case unreadable(String)
 
     var description: String {
         switch self {
         case .sessionEnded(let reason): "the measured session ended: \(reason)"
-        case .toolMissing(let hint): hint
         case .unreadable(let what): "cannot read \(what)"
         }
     }
