@@ -98,6 +98,13 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
         context.fireChannelInactive()
     }
 
+    package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        // Whoever closes the channel from outside, as a cancelled splice does, cuts it off: what follows is no end of
+        // input, and the stream's other end must not take it for one.
+        if mode != .output { hasFailed = true }
+        context.close(mode: mode, promise: promise)
+    }
+
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         hasFailed = true
         context.close(promise: nil)
