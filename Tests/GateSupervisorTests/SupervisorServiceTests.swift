@@ -94,6 +94,21 @@ import Testing
         #expect(seen.allSatisfy { $0[0].phase == .waiting || $0[1].phase != .waiting && $0[1].phase != .starting })
     }
 
+    @Test func `stages stop in reverse, each when the one after has ended`() async {
+        let slow = "trap 'sleep 0.3; exit' TERM; echo 'ready {}'; while :; do sleep 0.01; done"
+        let seen = await statuses(of: [
+            shell("database", "echo 'ready {}'; exec sleep 600"), shell("kernel", slow, stage: 1),
+            shell("extender", slow, stage: 2),
+        ]) { $0.allSatisfy { $0.phase == .ready } }
+        let order = seen.compactMap { change in
+            change.map { $0.phase == .stopped }
+        }
+        #expect(order.contains([false, false, true]))
+        #expect(order.contains([false, true, true]))
+        #expect(order.last == [true, true, true])
+        #expect(!order.contains { $0[0] && !($0[1] && $0[2]) || $0[1] && !$0[2] })
+    }
+
     @Test func `stopping while a stage waits does not hang`() async {
         let seen = await statuses(of: [shell("late", "exit", stage: 1), shell("early", "exec sleep 600")]) {
             $0[1].phase == .starting

@@ -38,13 +38,23 @@ package final class SupervisorService: Service {
     package var childStatuses: [ChildStatus] { statuses.withLock { $0 } }
 
     /// Runs until cancelled or gracefully shut down; returns when every child has ended.
+    ///
+    /// Stages are stopped in reverse: the children of one have ended before those of the stage before are told to, so
+    /// that a child can use what it depends on to its end. Each stage takes `RestartPolicy.stopGrace` at most.
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                for (index, child) in self.children.enumerated() {
-                    group.addTask { await self.keepRunning(child, index: index) }
-                }
-            }
+        // Tasks of their own, because a group would cancel all stages at once.
+        let stages = Dictionary(grouping: children.indices) { children[$0].stage }.sorted { $0.key < $1.key }
+            .map { stage in Task { await self.keepRunning(stage.value) } }
+        try? await gracefulShutdown()  // or cancellation
+        for stage in stages.reversed() {
+            stage.cancel()
+            await stage.value
+        }
+    }
+
+    private func keepRunning(_ stage: [Int]) async {
+        await withDiscardingTaskGroup { group in
+            for index in stage { group.addTask { await self.keepRunning(self.children[index], index: index) } }
         }
     }
 
