@@ -50,10 +50,21 @@ private let other = NodeUUID(UUIDBytes(high: 1, low: 2))
         #expect(judged([uri(.kernel), uri(.kernel)]) == .failure(.severalNames))
         #expect(judged(["https://example.org"]) == .failure(.malformedName))
         #expect(judged([uri(.kernel, of: other)]) == .failure(.otherNode))
-        #expect(judged([uri(.database)]) == .failure(.wrongRole))
-        #expect(judged([uri(.operator)]) == .failure(.wrongRole))
+        for role in [LinkRole.database, .operator] {
+            let name = LinkName(node: node, role: role, name: "a") ?? fallback
+            #expect(judged([uri(role)]) == .failure(.wrongRole(name, served: [.kernel, .extender])))
+        }
         #expect(judged([uri(.kernel)], at: UnixTime(seconds: 201)) == .failure(.expired))
         #expect(judged([uri(.kernel)], at: UnixTime(seconds: 99)) == .failure(.notYetValid))
+    }
+
+    @Test func `a wrong role is said with the certificate's name, its role and the roles that are taken`() {
+        let name = LinkName(node: node, role: .operator, name: "a") ?? fallback
+        let words = "\(LinkDistrust.wrongRole(name, served: [.kernel, .extender]))"
+        #expect(
+            words
+                == "wrongRole: the certificate of \(name) is for role operator, and only extender, kernel is taken here"
+        )
     }
 
     private var fallback: LinkName { preconditionFailure("a good name") }

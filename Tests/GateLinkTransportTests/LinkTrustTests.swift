@@ -36,7 +36,8 @@ private let attach = LinkAttach(extender: socks5, name: "socks5", replica: 7)
     }
 
     @Test func `a role that is not served is refused, with the reason in its log`() async throws {
-        try await expectRefusal(of: issue(.kernel, "kernel-2", by: authority), "wrongRole")
+        let reason = "wrongRole: the certificate of spiffe://\(ownNode)/kernel/kernel-2 is for role kernel"
+        try await expectRefusal(of: issue(.kernel, "kernel-2", by: authority), reason)
     }
 
     @Test func `asking for another extender's UUID is refused, with the reason in the server's log`() async throws {

@@ -45,7 +45,7 @@ package enum LinkFrameFault: Error, Hashable, Sendable {
 }
 
 /// Why a certificate is not believed.
-package enum LinkDistrust: Error, Hashable, Sendable {
+package enum LinkDistrust: Error, Hashable, Sendable, CustomStringConvertible {
     case unreadable
     /// The certificate has no URI.
     case noName
@@ -57,6 +57,21 @@ package enum LinkDistrust: Error, Hashable, Sendable {
     case otherNode
     case expired
     case notYetValid
-    /// The role is not one that is dialled or served here.
-    case wrongRole
+    /// The certificate of this name has a role that is not dialled or served here; those are.
+    case wrongRole(LinkName, served: Set<LinkRoleKind>)
+
+    package var description: String {
+        switch self {
+        case .unreadable: "unreadable"
+        case .noName: "noName"
+        case .severalNames: "severalNames"
+        case .malformedName: "malformedName"
+        case .otherNode: "otherNode"
+        case .expired: "expired"
+        case .notYetValid: "notYetValid"
+        case .wrongRole(let name, let served):
+            "wrongRole: the certificate of \(name) is for role \(name.role.kind.rawValue), and only "
+                + served.map(\.rawValue).sorted().joined(separator: ", ") + " is taken here"
+        }
+    }
 }

@@ -18,7 +18,7 @@ package enum LinkJudgement {
         guard name.node == node else { return .failure(.otherNode) }
         guard now >= validity.lowerBound else { return .failure(.notYetValid) }
         guard now <= validity.upperBound else { return .failure(.expired) }
-        guard roles.contains(name.role.kind) else { return .failure(.wrongRole) }
+        guard roles.contains(name.role.kind) else { return .failure(.wrongRole(name, served: roles)) }
         return .success(name)
     }
 }
