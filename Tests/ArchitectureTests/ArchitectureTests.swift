@@ -113,6 +113,16 @@ import Testing
         #expect(wrong.map(\.path) == [])
     }
 
+    @Test func `every program that holds secrets closes its memory before it opens anything`() {
+        let programs = tree.sources.filter { $0.path.hasPrefix("Sources/Programs/") && $0.path.contains("/Gate") }
+        #expect(programs.count == 3)
+        for program in programs {
+            let hardened = program.code.firstIndex { $0.contains("ProcessHardening.disableCoreDumps()") } ?? .max
+            let opened = program.code.firstIndex { $0.contains("LinkCredentialSource(") } ?? 0
+            #expect(hardened < opened, "\(program.path)")
+        }
+    }
+
     private func imports(of file: SourceTree.File) -> [String] {
         file.code.compactMap { line in
             line.firstMatch(

@@ -19,6 +19,15 @@ static inline int gate_forbid_core_dumps(void) {
     return failed;
 }
 
+// Whether the system would write core files of this process and let others of its user attach: 1, 0, or -1 if unknown.
+static inline int gate_is_dumpable(void) {
+#ifdef __linux__
+    return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+#else
+    return -1;
+#endif
+}
+
 // Raises the limit of open descriptors to the hard limit; what holds then, or -1.
 static inline long long gate_raise_descriptor_limit(void) {
     struct rlimit limit;

@@ -8,6 +8,16 @@ package enum ProcessHardening {
     @discardableResult
     package static func disableCoreDumps() -> Bool { gate_forbid_core_dumps() == 0 }
 
+    /// Whether core files may be written of this process and other processes of its user may attach to it or read its
+    /// memory; `nil` where unknown.
+    package static var isDumpable: Bool? {
+        switch gate_is_dumpable() {
+        case 0: false
+        case 1: true
+        default: nil
+        }
+    }
+
     /// Raises the limit of open descriptors to its hard limit; the count that holds then, `nil` where unknown.
     @discardableResult
     package static func raiseDescriptorLimit() -> Int? { known(gate_raise_descriptor_limit()) }
