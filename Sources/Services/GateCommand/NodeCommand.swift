@@ -29,6 +29,7 @@ struct NodeCommand: AsyncParsableCommand {
         try FileManager.default.createDirectory(
             atPath: run, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let lock = try NodeLock(path: "\(run)/node.lock")
+        try NodeFolder.addKernelCredentials(settings)
         _ = Telemetry.start(program: "node", format: settings.log.format, threshold: settings.log.level)
         StandardInputGuard().start()
         let logger = Logger(label: "supervisor")

@@ -45,17 +45,34 @@ enum NodeFolder {
         let node = try await NodeIdentity.create(settings)
         let authority = try LinkAuthority.create(node: node)
         try authority.write(to: settings.authorityDirectory)
-        for (role, name) in credentials {
+        for (role, name) in credentials(workers: settings.node.workers) {
             try authority.issue(role: role, name: name).write(to: settings.credentialDirectory(name))
         }
         try SettingsText.yaml(of: settings).write(toFile: settings.file, atomically: true, encoding: .utf8)
         return node
     }
 
+    /// Makes the credentials of kernel workers that have none yet, where `node.workers` was raised after `init`.
+    static func addKernelCredentials(_ settings: LocalSettings) throws {
+        let names = (0..<settings.node.workers).map { LocalSettings.kernelName(index: $0) }
+        let missing = names.filter { !FileManager.default.fileExists(atPath: settings.credentialDirectory($0)) }
+        guard !missing.isEmpty else { return }
+        let authority: LinkAuthority
+        do {
+            authority = try LinkAuthority.load(from: settings.authorityDirectory)
+        } catch {
+            throw CommandFailure(
+                "there is no credential of \(missing.joined(separator: ", ")) and no authority here to make one "
+                    + "(\(error)): copy it here from where `quantumgate credential issue --role kernel` was run")
+        }
+        for name in missing {
+            try authority.issue(role: .kernel, name: name).write(to: settings.credentialDirectory(name))
+        }
+    }
+
     /// What the processes of a node on one machine need.
-    private static var credentials: [(LinkRole, String)] {
-        // As many kernels as there may ever be, so that `node.workers` can be raised without another step.
-        let kernels = (0..<NodeLocalSettings.workersRange.upperBound).map {
+    private static func credentials(workers: Int) -> [(LinkRole, String)] {
+        let kernels = (0..<workers).map {
             (LinkRole.kernel, LocalSettings.kernelName(index: $0))
         }
         return [(.database, "database-1")] + kernels + [

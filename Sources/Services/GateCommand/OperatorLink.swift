@@ -5,6 +5,7 @@ internal import GateModel
 internal import GateSettings
 internal import GateStore
 internal import Logging
+internal import NIOCore
 internal import NIOPosix
 
 /// What an operator's commands use of the database service.
@@ -35,6 +36,7 @@ enum OperatorLink {
         } catch {
             throw CommandFailure("the operator's credential can't be used: \(error)")
         }
+        if let reason = await silence(at: settings.database.link) { throw absence(reason, settings) }
         let keeper = LinkKeeper(
             target: .network(settings.database.link, credential: credential), expects: .database,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
@@ -43,9 +45,7 @@ enum OperatorLink {
             group.addTask { await keeper.run() }
             defer { group.cancelAll() }
             guard await isConnected(keeper.requester) else {
-                throw CommandFailure(
-                    "no database service answers at \(settings.database.link); is the node running? "
-                        + "Start it with `quantumgate node \(settings.directory)`, or look with `quantumgate doctor`.")
+                throw absence("what listens there opens no link within \(patience.components.seconds) s", settings)
             }
             do {
                 return try await body(LinkStore(keeper.requester))
@@ -53,6 +53,27 @@ enum OperatorLink {
                 throw try judged(failure)
             }
         }
+    }
+
+    /// Why nobody listens there, as TCP says at once; `nil` where somebody does.
+    private static func silence(at endpoint: Endpoint) async -> String? {
+        do {
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(.seconds(patience.components.seconds))
+                .connect(host: endpoint.host, port: Int(endpoint.port)).get()
+            try? await channel.close()
+            return nil
+        } catch {
+            return "nobody listens there"
+        }
+    }
+
+    private static func absence(_ reason: String, _ settings: LocalSettings) -> CommandFailure {
+        let advice =
+            NodeState.read(settings.nodeStatePath) == nil
+            ? "The node does not run: start it with `quantumgate node \(settings.directory)`."
+            : "The node runs, and starts its database service again when it ends; its log says why."
+        return CommandFailure("no database service answers at \(settings.database.link): \(reason). \(advice)")
     }
 
     private static func isConnected(_ requester: LinkRequester) async -> Bool {
