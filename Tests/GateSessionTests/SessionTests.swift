@@ -36,7 +36,9 @@ import Testing
         #expect(pair.acceptorEvents == messages.map { .message($0) })
     }
 
-    @Test(arguments: [0, 1, 65_000, 65_518, 200_000, 1 << 20]) func `a message arrives whole`(_ count: Int) throws {
+    @Test(arguments: [0, 1, 65_000, 65_518, 200_000, WireLimits.messageBytesMax]) func `a message arrives whole`(
+        _ count: Int
+    ) throws {
         var pair = try pair()
         let message = ExtenderMessage(
             extender: Self.extender, id: 9, flags: .receiptWanted, payload: bytes(count))

@@ -1,3 +1,4 @@
+import GateModel
 package import NIOCore
 
 /// One unit of the link protocol, between two processes of one node.
@@ -107,8 +108,9 @@ package enum LinkLimits {
     package static let dataBytesMax = frameBytesMax - 5
     /// The longest protobuf body or header; refused before it is parsed.
     package static let controlBytesMax = 16 << 10
-    /// The longest payload of a message, request, reply or watch event.
-    package static let payloadBytesMax = frameBytesMax - 5 - 2 - 1024
+    /// The longest payload of a message, request, reply or watch event: type, stream, two bytes and the longest header
+    /// stand before it.
+    package static let payloadBytesMax = StreamLimits.messageBytesMax
     /// The longest protobuf header before a payload, so that the longest payload always fits.
     package static let payloadHeaderBytesMax = 1024
     /// The longest text that explains something: UTF-8 bytes.

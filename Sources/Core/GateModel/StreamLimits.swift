@@ -4,6 +4,9 @@ package enum StreamLimits {
     package static let openerCredit: UInt64 = 65_536
     /// The most that a receiver ever grants beyond what its handler has consumed.
     package static let windowMax: UInt64 = 4 * 1_048_576
+    /// The longest message of an extender, in bytes: what a link's frame of 1 MiB holds beside its own 7 bytes and the
+    /// longest header (1,024 bytes). Sessions and links have the same bound, so that none takes what the other can't.
+    package static let messageBytesMax = 1_048_576 - 7 - 1_024
     /// The most bytes of one data frame or message.
     package static let dataBytesMax = 65_536
 }

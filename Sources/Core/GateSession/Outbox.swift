@@ -40,7 +40,7 @@ struct Outbox {
     }
 
     mutating func append(message: ExtenderMessage) {
-        precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has 1 MiB at most")
+        precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has its bound")
         let key = MessageFlowKey(extender: message.extender, priority: message.priority)
         messageBytes += message.payload.readableBytes
         if messages[key, default: MessageFlow()].append(message) { ring(.messages(key), key.priority) }

@@ -1,7 +1,9 @@
+import GateModel
+
 /// The bounds of the peer protocol. Checked before anything is allocated.
 package enum WireLimits {
-    /// An extender message's payload.
-    package static let messageBytesMax = 1 << 20
+    /// An extender message's payload: as much as a link carries.
+    package static let messageBytesMax = StreamLimits.messageBytesMax
     /// A record's ciphertext with its tag.
     package static let recordCiphertextMax = 65_535
     /// The authentication tag at the end of a record.

@@ -38,7 +38,7 @@ extension Extender {
 public struct PeerMessage: Sendable {
     /// Who sent it; answers go there.
     public let session: PeerSession
-    /// At most about 1 MiB.
+    /// At most ``PeerSession/messageBytesMax`` bytes.
     public let payload: ByteBuffer
     /// As the sender chose.
     public let priority: Priority
