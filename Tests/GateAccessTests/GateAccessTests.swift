@@ -125,3 +125,42 @@ import Testing
         #expect(limiter.halfOpenCount == 0)
     }
 }
+
+@Suite struct `Address filter` {
+    private func filter(_ blocks: (IPAddress, Int, Bool)...) -> AddressFilter {
+        var filter = AddressFilter()
+        for (prefix, length, isAllowed) in blocks { filter.insert(prefix, length: length, isAllowed: isAllowed) }
+        return filter
+    }
+
+    @Test func `lets everybody in while it has no block`() {
+        #expect(AddressFilter().allows(.v4(1)))
+        #expect(AddressFilter().allows(.v6(1, 1)))
+    }
+
+    @Test func `goes by the longest block that contains an address`() {
+        let filter = filter((.v4(0), 0, false), (.v4(0x0a00_0000), 8, true), (.v4(0x0a01_0000), 16, false))
+        #expect(!filter.allows(.v4(0x0b00_0001)))
+        #expect(filter.allows(.v4(0x0a02_0001)))
+        #expect(!filter.allows(.v4(0x0a01_ffff)))
+        #expect(filter.allows(.v6(0x2001 << 48, 1)))
+    }
+
+    @Test(arguments: [0, 1, 47, 48, 63, 64, 65, 127, 128])
+    func `ends a block at its last bit`(length: Int) {
+        let inside = IPAddress.v6(0x2001_0db8_0001_0002, 0x0003_0004_0005_0006)
+        let filter = filter((inside, length, false))
+        #expect(!filter.allows(inside))
+        guard case .v6(let high, let low) = inside, length > 0 else { return }
+        let bit = UInt64(1) << UInt64((128 - length) % 64)
+        let outside = length <= 64 ? IPAddress.v6(high ^ bit, low) : .v6(high, low ^ bit)
+        #expect(filter.allows(outside))
+    }
+
+    @Test func `takes an IPv4 address in IPv6 clothing for what it is`() {
+        let filter = filter((.v4(0xc633_6400), 24, false))
+        #expect(!filter.allows(.v6(0, 0xffff_c633_6401)))
+        #expect(!filter.allows(.v6(0x2002_c633_6401_0000, 5)))
+        #expect(filter.allows(.v6(0, 0xffff_c633_6501)))
+    }
+}

@@ -39,12 +39,12 @@ package struct AttemptSettings: Equatable, Sendable {
     /// An address never waits longer than this.
     package var penaltyMax: Duration = .seconds(600)
     /// Handshakes under way, of one address.
-    package var halfOpenPerAddress = 32
+    package var halfOpenPerAddress = 256
     /// Handshakes under way in all.
-    package var halfOpenTotal = 2048
+    package var halfOpenTotal = 1024
     /// Addresses remembered; the others share one entry.
     package var addressesMax = 65_536
-    /// Whether this machine's own addresses are never limited.
+    /// Whether this machine's own addresses are never charged; bounds hold for them too.
     package var exemptsLoopback = true
 
     /// The defaults.
@@ -74,7 +74,8 @@ package struct AttemptLimiter {
         var penaltyUntil: MonotonicInstant
     }
 
-    private let settings: AttemptSettings
+    /// The bounds; a change holds from the next connection on.
+    package var settings: AttemptSettings
     private var entries: [IPAddress: Entry] = [:]
     private var overflow: Entry?
     private var sweepAt = 1024
@@ -91,21 +92,19 @@ package struct AttemptLimiter {
 
     /// A connection came in.
     package mutating func attempted(from address: IPAddress, at now: MonotonicInstant) -> Verdict {
-        guard !isExempt(address) else {
-            halfOpenCount += 1
-            return .accepted
-        }
         guard halfOpenCount < settings.halfOpenTotal else { return .crowded }
         var entry = entry(of: address, at: now)
         defer { keep(entry, of: address) }
-        if now - entry.windowStart >= settings.interval {
-            entry.windowStart = now
-            entry.attempts = 0
-        }
-        entry.attempts += 1
-        if entry.attempts > settings.freeAttempts { charge(&entry, .attempt, at: now) }
-        guard entry.penaltyUntil - now <= settings.penaltyThreshold else {
-            return .penalized(until: entry.penaltyUntil)
+        if !isExempt(address) {
+            if now - entry.windowStart >= settings.interval {
+                entry.windowStart = now
+                entry.attempts = 0
+            }
+            entry.attempts += 1
+            if entry.attempts > settings.freeAttempts { charge(&entry, .attempt, at: now) }
+            guard entry.penaltyUntil - now <= settings.penaltyThreshold else {
+                return .penalized(until: entry.penaltyUntil)
+            }
         }
         guard entry.halfOpen < settings.halfOpenPerAddress else { return .crowded }
         entry.halfOpen += 1
@@ -120,7 +119,7 @@ package struct AttemptLimiter {
         if var entry = entries[key] {
             entry.halfOpen = max(0, entry.halfOpen - 1)
             entries[key] = entry
-        } else if let shared = overflow, !isExempt(address) {
+        } else if let shared = overflow {
             overflow?.halfOpen = max(0, shared.halfOpen - 1)
         }
     }

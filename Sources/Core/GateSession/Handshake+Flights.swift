@@ -94,7 +94,9 @@ extension Handshake {
                 known: &environment.knownSignatures)
         else { return fail(.certificateRefused) }
         let peer = SessionPeer.node(node, worker: certificate.worker, notAfter: certificate.notAfter)
-        guard admit(PeerClaim(peer: peer, context: header.context, role: role)) else { return fail(.notAdmitted) }
+        guard admit(PeerClaim(peer: peer, context: header.context, role: role, certificate: certificate)) else {
+            return fail(.notAdmitted)
+        }
         self.peer = peer
         return nil
     }

@@ -29,11 +29,16 @@ package struct PeerClaim: Hashable, Sendable {
     package let context: HandshakeContext
     /// Our side.
     package let role: SessionRole
+    /// What proves `peer`; `nil` for an anonymous one.
+    package let certificate: WorkerCertificate?
 
-    package init(peer: SessionPeer, context: HandshakeContext, role: SessionRole) {
+    package init(
+        peer: SessionPeer, context: HandshakeContext, role: SessionRole, certificate: WorkerCertificate? = nil
+    ) {
         self.peer = peer
         self.context = context
         self.role = role
+        self.certificate = certificate
     }
 }
 

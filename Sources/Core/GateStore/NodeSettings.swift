@@ -48,10 +48,13 @@ package enum NodeSettings {
         "How long a handshake may take in all. Smaller frees slow attackers' places sooner.")
     package static let handshakeHalfOpen = SettingKey(
         "handshake.half-open-maximum", 1024, in: 16...1_000_000,
-        "How many unfinished handshakes one worker holds; beyond, new connections wait in the kernel's queue.")
+        "How many unfinished handshakes one worker holds; beyond, new connections are closed at once.")
     package static let handshakePerAddress = SettingKey(
         "handshake.per-address-maximum", 256, in: 1...1_000_000,
         "How many unfinished handshakes one address may have with one worker.")
+    package static let handshakeFreeAttempts = SettingKey(
+        "handshake.free-attempts", 2, in: 1...1_000_000,
+        "How many connections one address may open in ten seconds before each costs it two seconds of waiting.")
     package static let suiteKEM = SettingKey<KEMPreference>(
         "suite.kem", .mlkem768, "The post-quantum key exchange that this node asks for when it dials.")
     package static let suiteCipher = SettingKey<CipherPreference>(
@@ -59,6 +62,9 @@ package enum NodeSettings {
 
     package static let sessionsMaximum = SettingKey(
         "sessions.maximum", 20_000, in: 1...10_000_000, "How many sessions one worker holds.")
+    package static let sessionsPerPeer = SettingKey(
+        "sessions.per-peer", 256, in: 2...1_000_000,
+        "How many sessions one worker holds with one node, those over circuits included.")
     package static let pingInterval = SettingKey(
         "ping.interval", .seconds(25), in: .seconds(1)...Duration.seconds(3600),
         "How long a session is silent before it is pinged. Keeps address translators awake.")
@@ -102,10 +108,12 @@ package enum NodeSettings {
     ]
     private static let handshake = [
         handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,
+        handshakeFreeAttempts.definition,
         suiteKEM.definition, suiteCipher.definition,
     ]
     private static let session = [
-        sessionsMaximum.definition, pingInterval.definition, pingTimeout.definition, paddingMinimum.definition,
+        sessionsMaximum.definition, sessionsPerPeer.definition, pingInterval.definition, pingTimeout.definition,
+        paddingMinimum.definition,
         paddingMaximum.definition,
     ]
     private static let lifetimes = [

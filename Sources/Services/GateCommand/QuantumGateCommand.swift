@@ -29,8 +29,8 @@ package struct QuantumGateCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Changing",
                 subcommands: [
-                    PeersCommand.self, SettingsCommand.self, ConfigCommand.self, CredentialCommand.self,
-                    DrainCommand.self,
+                    PeersCommand.self, AccessCommand.self, SettingsCommand.self, ConfigCommand.self,
+                    CredentialCommand.self, DrainCommand.self,
                 ]),
             CommandGroup(name: "Trying out", subcommands: [DemoCommand.self, BenchCommand.self]),
         ])

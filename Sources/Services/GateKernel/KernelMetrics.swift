@@ -9,6 +9,11 @@ struct KernelMetrics: Sendable {
     let sessionsRefused = KernelCounter("gate.sessions.refused")
     let handshakesFailed = KernelCounter("gate.handshakes.failed")
     let connectionsAccepted = KernelCounter("gate.connections.accepted")
+    /// Connections that got no handshake, by why.
+    let connectionsRefused = Dictionary(
+        uniqueKeysWithValues: PeerGate.Refusal.allCases.map {
+            ($0, KernelCounter("gate.connections.refused", [("reason", $0.label)]))
+        })
     let streamsOpened = KernelCounter("gate.streams.opened")
     let streamBytesIn = KernelCounter("gate.stream.bytes.received")
     let streamBytesOut = KernelCounter("gate.stream.bytes.sent")
@@ -17,6 +22,7 @@ struct KernelMetrics: Sendable {
     let circuitsFailed = KernelCounter("gate.circuits.failed")
     let relayedBytes = KernelCounter("gate.relay.bytes.forwarded")
     let sessions = KernelGauge("gate.sessions")
+    let handshakes = KernelGauge("gate.handshakes")
     let circuits = KernelGauge("gate.circuits")
     let extenders = KernelGauge("gate.extenders")
 }
@@ -25,7 +31,9 @@ struct KernelMetrics: Sendable {
 struct KernelCounter: Sendable {
     private let counter: Counter
 
-    init(_ label: String) { counter = Counter(label: label) }
+    init(_ label: String, _ dimensions: [(String, String)] = []) {
+        counter = Counter(label: label, dimensions: dimensions)
+    }
 
     func add(_ count: Int = 1) { counter.increment(by: Int64(count)) }
 }

@@ -26,6 +26,8 @@ final class KernelState: Sendable {
     private struct Tables {
         var sessions: [SessionID: SessionEndpoint] = [:]
         var direct: [NodeUUID: SessionEndpoint] = [:]
+        /// How many of `sessions` are with each node.
+        var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
         var opened: [SessionRow] = []
         var closed: [SessionID] = []
@@ -95,6 +97,14 @@ final class KernelState: Sendable {
     /// What this worker tells peers that it has.
     var extenders: [ExtenderID] { tables.withLock { $0.attachments.keys.sorted() } }
 
+    /// The attached replicas, as the admin port shows them.
+    var extenderDescriptions: [KernelStatus.Extender] {
+        attachments().map {
+            KernelStatus.Extender(
+                extender: $0.extender.description, name: $0.name, replica: String($0.replica, radix: 16))
+        }
+    }
+
     private func announceExtenders() {
         let (sessions, list) = tables.withLock { (Array($0.sessions.values), $0.attachments.keys.sorted()) }
         for session in sessions {
@@ -117,10 +127,12 @@ final class KernelState: Sendable {
     var sessionCount: Int { tables.withLock { $0.sessions.count } }
 
     /// Enters a session that stands. Of two direct ones with the same node the one that the lower UUID dialled stays
-    /// (same dialler: the newer, since the older's carrier may be dead); the other is returned, to be closed.
-    func established(_ session: SessionEndpoint, own: NodeUUID) -> SessionEndpoint? {
-        let (loser, attachments) = tables.withLock { tables -> (SessionEndpoint?, [Attachment]) in
+    /// (same dialler: the newer, since the older's carrier may be dead); the other is given back, to be closed.
+    func established(_ session: SessionEndpoint, own: NodeUUID, settings: NodeSettingValues) -> Entry {
+        let entry = tables.withLock { tables -> (SessionEndpoint?, [Attachment])? in
+            guard tables.sessions.count < settings[NodeSettings.sessionsMaximum] else { return nil }
             var loser: SessionEndpoint?
+            if case .node(let node) = session.peer { tables.counts[node, default: 0] += 1 }
             if case .node(let node) = session.peer, !session.isRelayed {
                 if let other = tables.direct[node] {
                     loser = keeps(session, over: other, peer: node, own: own) ? other : session
@@ -131,13 +143,36 @@ final class KernelState: Sendable {
             tables.opened.append(row(of: session))
             return (loser, tables.attachments.values.flatMap(\.self))
         }
+        guard let (loser, attachments) = entry else { return .full }
         tell(.connected, of: session, to: attachments)
-        return loser
+        return .entered(loser: loser)
+    }
+
+    /// What became of a session that came to stand.
+    enum Entry {
+        /// It is entered; `loser`, itself or another with the same node, is to be closed as a duplicate.
+        case entered(loser: SessionEndpoint?)
+        /// There are too many.
+        case full
+    }
+
+    /// Why one more session with a peer can't be had; `nil` where it can. Sessions that come to stand at the same moment
+    /// may pass the bound per peer by as many as there are handshakes under way; the bound of all holds.
+    func refusal(of peer: NodeUUID?, settings: NodeSettingValues) -> PeerTable.Refusal? {
+        tables.withLock { tables in
+            guard tables.sessions.count < settings[NodeSettings.sessionsMaximum] else { return .full }
+            guard let peer, let count = tables.counts[peer] else { return nil }
+            return count < settings[NodeSettings.sessionsPerPeer] ? nil : .crowd
+        }
     }
 
     func ended(_ session: SessionEndpoint, reason: String) {
         let attachments = tables.withLock { tables in
-            tables.sessions[session.id] = nil
+            if tables.sessions.removeValue(forKey: session.id) != nil, case .node(let node) = session.peer,
+                let count = tables.counts[node]
+            {
+                tables.counts[node] = count > 1 ? count - 1 : nil
+            }
             if case .node(let node) = session.peer, tables.direct[node] === session { tables.direct[node] = nil }
             tables.closed.append(session.id)
             return tables.attachments.values.flatMap(\.self)

@@ -12,10 +12,20 @@ package struct KernelStatus: Sendable, Encodable {
         let streams: Int
     }
 
+    /// One attached replica of an extender.
+    package struct Extender: Sendable, Encodable {
+        let extender: String
+        let name: String
+        let replica: String
+    }
+
     let worker: String
     let node: String
     let sessions: [Session]
     let circuits: [CircuitDescription]
-    let extenders: [String]
+    let extenders: [Extender]
+    /// Handshakes under way that others began.
+    let handshakes: Int
+    let draining: Bool
     let secretMemory: String
 }

@@ -29,7 +29,9 @@ extension RunningKernel {
         table.use(settings)
         let kernel = KernelState(logger: logger, metrics: KernelMetrics(worker: configuration.name))
         let contexts = try makeContexts(configuration, credentials, settings, group: group, logger: logger)
-        let host = SessionHost(own: configuration.node, kernel: kernel, table: table, contexts: contexts)
+        let gate = PeerGate()
+        gate.use(settings)
+        let host = SessionHost(own: configuration.node, kernel: kernel, table: table, gate: gate, contexts: contexts)
         let circuits = CircuitHost(host: host)
         let book = RelayBook(own: configuration.node, store: store, logger: logger)
         let resolver = NIOThreadPool(numberOfThreads: 2)
@@ -41,8 +43,9 @@ extension RunningKernel {
         kernel.use(circuits)
         circuits.use(connector)
 
-        let feed = KernelFeed(store: store, table: table, logger: logger) {
+        let feed = KernelFeed(store: store, table: table, gate: gate, logger: logger) {
             let values = table.settings
+            gate.use(values)
             for context in contexts { context.use(values) }
             host.recheck()
         }
@@ -63,11 +66,7 @@ extension RunningKernel {
         let registry = WorkerRegistry(
             store: store, kernel: kernel, row: row, lease: lease, logger: logger,
             load: { kernel.load.withLock(\.self) },
-            impostor: { node in
-                logger.warning("A peer showed another identity than before", metadata: ["peer": "\(node)"])
-                guard let session = kernel.session(with: node) else { return }
-                session.eventLoop.execute { session.close(.notAllowed) }
-            })
+            impostor: { host.closeImpostor($0) })
         host.use(registry)
         let name = LinkName(node: configuration.node, role: .kernel, name: configuration.name)
         guard let name else { throw KernelFailure.databaseUnavailable("the worker's name is no link name") }
@@ -170,10 +169,7 @@ extension RunningKernel {
                 listeners.append(
                     try await PeerBootstrap.listen(
                         on: endpoint, group: group, sharing: configuration.sharesPeerEndpoints
-                    ) { channel in
-                        host.kernel.metrics.connectionsAccepted.add()
-                        try host.install(on: channel, dialling: nil, anonymous: false, outcome: nil)
-                    })
+                    ) { channel in try host.accept(channel) })
             } catch {
                 throw KernelFailure.cannotListen(endpoint, "\(error)")
             }

@@ -30,6 +30,8 @@ struct RunningKernel: Sendable {
 
     /// How often gauges are set.
     static let gaugeInterval = Duration.seconds(1)
+    /// How often sessions are asked whether their certificates ran out.
+    static let expiryInterval = Duration.seconds(15)
 
     func run() async throws {
         defer { kernel.finishWork() }
@@ -38,6 +40,7 @@ struct RunningKernel: Sendable {
             group.addTask { await registry.run() }
             group.addTask { await carryOutWork() }
             group.addTask { await keepGauges() }
+            group.addTask { await closeExpired() }
             group.addTask {
                 await identity.run(until: certifiedUntil) { credentials in
                     for context in contexts { context.use(credentials) }
@@ -72,6 +75,7 @@ struct RunningKernel: Sendable {
     private func keepGauges() async {
         while !Task.isCancelled {
             kernel.metrics.sessions.record(kernel.sessionCount)
+            kernel.metrics.handshakes.record(host.gate.halfOpenCount)
             kernel.metrics.extenders.record(kernel.attachments().count)
             var parties = 0
             for context in contexts {
@@ -83,6 +87,14 @@ struct RunningKernel: Sendable {
                     sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
             }
             try? await Task.sleep(for: RunningKernel.gaugeInterval)
+        }
+    }
+
+    /// Ends sessions whose peers' certificates ran out, until cancelled.
+    private func closeExpired() async {
+        while !Task.isCancelled {
+            host.closeExpired(at: SystemClock.wall())
+            try? await Task.sleep(for: RunningKernel.expiryInterval)
         }
     }
 
@@ -102,7 +114,9 @@ struct RunningKernel: Sendable {
         }
         return KernelStatus(
             worker: configuration.name, node: host.own.description, sessions: sessions,
-            circuits: await circuits.descriptions(on: contexts), extenders: kernel.extenders.map(\.description),
+            circuits: await circuits.descriptions(on: contexts),
+            extenders: kernel.extenderDescriptions, handshakes: host.gate.halfOpenCount,
+            draining: host.gate.isDraining,
             secretMemory: Set(memory).sorted().joined(separator: ", "))
     }
 }

@@ -1,3 +1,4 @@
+package import GateCrypto
 import GateModel
 package import GateStore
 import Synchronization
@@ -34,8 +35,15 @@ package actor MemoryStore: SettingsStore, AccessStore, RightsStore, VaultStore, 
     var refusals: [RefusalRow] = []
     var data: [ExtenderID: ExtenderData] = [:]
 
-    /// An empty store on the given clock.
-    package init(clock: @escaping StoreClock) { self.clock = clock }
+    var challenges: [UInt64: Challenge] = [:]
+    /// The node's identity, with which it certifies workers.
+    let identity: IdentityKey?
+
+    /// An empty store on the given clock; with an identity it certifies workers, too.
+    package init(clock: @escaping StoreClock, identity: IdentityKey? = nil) {
+        self.clock = clock
+        self.identity = identity
+    }
 
     var now: UnixTime { UnixTime(seconds: clock() / 1000) }
 

@@ -40,6 +40,8 @@ package struct WorkerCertificate: Hashable, Sendable {
     package static let backdatingSeconds: Int64 = 600
     /// How far the judge's clock may be off.
     package static let toleranceSeconds: Int64 = 600
+    /// How long after its not-after a session that began with it is ended, unless a fresh one came.
+    package static let sessionGraceSeconds: Int64 = 3600
     package static let encodedByteCount = signedByteCount + 64
 
     package let bundle: IdentityBundle

@@ -59,5 +59,7 @@ final class PeerTable: Sendable {
         case anonymous = "anonymous initiators are not accepted (setting access.anonymous)"
         case denied = "the peer is denied by its UUID"
         case notAllowed = "the peer is not on the list of allowed peers"
+        case full = "the worker holds as many sessions as it may (setting sessions.maximum)"
+        case crowd = "the worker holds as many sessions with the peer as it may (setting sessions.per-peer)"
     }
 }

@@ -16,7 +16,7 @@ final class DestinationParty: CircuitCarrier, @unchecked Sendable {
     ) {
         machine = CircuitDestination(circuit: circuit, limits: limits, at: SystemClock.now())
         let owner = SessionOwner(
-            host: host, eventLoop: neighbour.eventLoop, isRelayed: true, address: "", outcome: nil)
+            host: host, eventLoop: neighbour.eventLoop, origin: .init(isRelayed: true, address: nil), outcome: nil)
         super.init(
             over: neighbour,
             connection: PeerConnection(accepting: [.endToEnd], environment: context.environment),

@@ -19,7 +19,8 @@ final class OriginParty: CircuitCarrier, @unchecked Sendable {
         host: SessionHost, context: LoopContext, limits: RelayLimits, outcome: EventLoopPromise<SessionEndpoint>
     ) {
         let owner = SessionOwner(
-            host: host, eventLoop: session.eventLoop, isRelayed: true, address: "", outcome: outcome)
+            host: host, eventLoop: session.eventLoop,
+            origin: .init(isRelayed: true, address: nil, awaitsAdmission: !anonymous), outcome: outcome)
         let connection = PeerConnection(
             dialling: destination.node, context: .endToEnd,
             presence: anonymous ? .anonymous : .mutual(context.environment.credentials),

@@ -117,6 +117,9 @@ final class Attachment: @unchecked Sendable {
             }
             return
         }
+        guard message.payload.readableBytes <= StreamLimits.messageBytesMax else {
+            return send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .refused)))
+        }
         var flags: ExtenderMessage.Flags = []
         if message.wantsReceipt { flags.insert(.receiptWanted) }
         if message.priority == .interactive { flags.insert(.interactive) }

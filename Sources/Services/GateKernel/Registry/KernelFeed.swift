@@ -2,10 +2,11 @@ import GateModel
 import GateStore
 import Logging
 
-/// Keeps what handshakes ask for as it is in the database: settings and what was decided about peers.
+/// Keeps what handshakes ask for as it is in the database: settings, and what was decided about peers and addresses.
 struct KernelFeed: Sendable {
     let store: any KernelStore
     let table: PeerTable
+    let gate: PeerGate
     let logger: Logger
     /// Told after settings or decisions changed.
     let changed: @Sendable () -> Void
@@ -17,7 +18,7 @@ struct KernelFeed: Sendable {
     func run() async {
         while !Task.isCancelled {
             do {
-                for await change in try await store.changes(of: [.settings, .peers]) {
+                for await change in try await store.changes(of: [.settings, .peers, .addressRules]) {
                     try await apply(change)
                 }
             } catch {
@@ -43,6 +44,7 @@ struct KernelFeed: Sendable {
             }
         }
         table.fill(decisions)
+        gate.use(try await store.addressRules())
         changed()
     }
 
@@ -53,6 +55,7 @@ struct KernelFeed: Sendable {
         case .changed(.peers, let key):
             guard let node = NodeUUID(text: key) else { return }
             table.decide(node, try await store.peer(node)?.access ?? .undecided)
+        case .changed(.addressRules, _): gate.use(try await store.addressRules())
         case .changed: return
         }
         changed()

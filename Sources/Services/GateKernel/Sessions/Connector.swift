@@ -6,6 +6,7 @@ import GateRouting
 import GateSession
 import GateStore
 import GateTransport
+import GateWire
 import Logging
 import NIOCore
 
@@ -89,7 +90,9 @@ actor Connector: SessionConnector, CircuitReacher {
             }
         }
         waiting[purpose] = []
-        let outcome = await make()
+        var outcome = await make()
+        // Dialled at the same moment from the other side: that session stands, and ours was closed as its duplicate.
+        if case .failure = outcome, let session = existing(purpose) { outcome = .success(session) }
         if case .success(let session) = outcome, case .isolated = purpose { keep(session, for: purpose) }
         for waiter in waiting.removeValue(forKey: purpose) ?? [] { waiter.resume(returning: outcome) }
         return outcome
@@ -202,6 +205,7 @@ struct ConnectFault: Error {
     /// What a failed handshake means to who dialled.
     init(_ failure: SessionFailure) {
         switch failure {
+        case .closed(.overloaded): self.init(.overloaded, PeerTable.Refusal.full.rawValue)
         case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle:
             self.init(.notAccepted, ConnectFault.unanswered)
         case .notAdmitted: self.init(.refused, "the peer is not allowed here; see 'peers allow'")

@@ -22,6 +22,7 @@ struct Dialler: Sendable {
     func dial(
         _ node: NodeUUID, at endpoints: [Endpoint], anonymous: Bool, publicOnly: Bool
     ) async -> Result<SessionEndpoint, ConnectFault> {
+        if let reluctance = host.reluctance { return .failure(reluctance) }
         var fault = ConnectFault.unknownPeer
         for endpoint in endpoints.prefix(StoreLimit.peerEndpoints) {
             for address in await resolve(endpoint) {
@@ -47,7 +48,7 @@ struct Dialler: Sendable {
         let outcome = loop.makePromise(of: SessionEndpoint.self)
         let host = host
         let connected = PeerBootstrap.dial(address, on: loop, timeout: Dialler.connectTime) { channel in
-            try host.install(on: channel, dialling: node, anonymous: anonymous, outcome: outcome)
+            try host.dial(node, on: channel, at: address, anonymous: anonymous, outcome: outcome)
         }
         connected.whenFailure { outcome.fail($0) }
         do {

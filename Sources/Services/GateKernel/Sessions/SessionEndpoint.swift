@@ -11,8 +11,7 @@ final class SessionEndpoint: @unchecked Sendable {
     let id: SessionID
     let peer: PeerName
     let eventLoop: any EventLoop
-    let isRelayed: Bool
-    let isInbound: Bool
+    let way: Way
     let since: UnixTime
     let kernel: KernelState
 
@@ -43,20 +42,34 @@ final class SessionEndpoint: @unchecked Sendable {
         }
     }
 
+    /// How the session came to be.
+    struct Way: Sendable {
+        let isRelayed: Bool
+        let isInbound: Bool
+        /// The other side's address; `nil` over a circuit.
+        let address: IPAddress?
+        /// The not-after of the other side's certificate; `nil` for an anonymous one.
+        let certifiedUntil: UnixTime?
+    }
+
     init(
-        id: SessionID, peer: PeerName, eventLoop: any EventLoop, isRelayed: Bool, isInbound: Bool, since: UnixTime,
+        id: SessionID, peer: PeerName, eventLoop: any EventLoop, way: Way, since: UnixTime,
         driver: any SessionDriver, kernel: KernelState
     ) {
         self.id = id
         self.peer = peer
         self.eventLoop = eventLoop
-        self.isRelayed = isRelayed
-        self.isInbound = isInbound
+        self.way = way
         self.since = since
         self.driver = driver
         self.kernel = kernel
-        circuits = CircuitTable(isInbound: isInbound)
+        circuits = CircuitTable(isInbound: way.isInbound)
     }
+
+    var isRelayed: Bool { way.isRelayed }
+    var isInbound: Bool { way.isInbound }
+    var address: IPAddress? { way.address }
+    var certifiedUntil: UnixTime? { way.certifiedUntil }
 
     var streamCount: Int { streams.count }
 

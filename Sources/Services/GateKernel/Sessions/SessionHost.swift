@@ -14,13 +14,15 @@ final class SessionHost: Sendable {
     let own: NodeUUID
     let kernel: KernelState
     let table: PeerTable
+    let gate: PeerGate
     private let contexts: [ObjectIdentifier: LoopContext]
     private let registry = Mutex<WorkerRegistry?>(nil)
 
-    init(own: NodeUUID, kernel: KernelState, table: PeerTable, contexts: [LoopContext]) {
+    init(own: NodeUUID, kernel: KernelState, table: PeerTable, gate: PeerGate, contexts: [LoopContext]) {
         self.own = own
         self.kernel = kernel
         self.table = table
+        self.gate = gate
         self.contexts = Dictionary(uniqueKeysWithValues: contexts.map { (ObjectIdentifier($0.eventLoop), $0) })
     }
 
@@ -29,41 +31,93 @@ final class SessionHost: Sendable {
 
     func use(_ registry: WorkerRegistry) { self.registry.withLock { $0 = registry } }
 
-    /// Puts the peer protocol on a connection; `dialling` is `nil` for one that another node opened.
-    func install(
-        on channel: any Channel, dialling node: NodeUUID?, anonymous: Bool, outcome: EventLoopPromise<SessionEndpoint>?
+    /// A connection that another node opened: turned away, or given the peer protocol. On its loop; throwing closes it.
+    func accept(_ channel: any Channel) throws {
+        kernel.metrics.connectionsAccepted.add()
+        guard let address = channel.remoteAddress, let ip = address.ip else { throw ChannelError.unknownLocalAddress }
+        if let refusal = gate.attempted(from: ip, sessionCount: kernel.sessionCount, at: SystemClock.now()) {
+            turnedAway(address, refusal)
+            throw TurnedAway()
+        }
+        do {
+            let origin = SessionOwner.Origin(isRelayed: false, address: address, counted: ip)
+            try install(on: channel, origin, outcome: nil) { PeerConnection(accepting: [.peer], environment: $0) }
+        } catch {
+            gate.ended(ip)
+            throw error
+        }
+    }
+
+    /// A connection that this worker dials.
+    func dial(
+        _ node: NodeUUID, on channel: any Channel, at address: SocketAddress, anonymous: Bool,
+        outcome: EventLoopPromise<SessionEndpoint>
+    ) throws {
+        let origin = SessionOwner.Origin(isRelayed: false, address: address, awaitsAdmission: !anonymous)
+        try install(on: channel, origin, outcome: outcome) { environment in
+            PeerConnection(
+                dialling: node, presence: anonymous ? .anonymous : .mutual(environment.credentials),
+                environment: environment)
+        }
+    }
+
+    /// Why a connection is closed before its first byte.
+    struct TurnedAway: Error {}
+
+    private func install(
+        on channel: any Channel, _ origin: SessionOwner.Origin, outcome: EventLoopPromise<SessionEndpoint>?,
+        _ connection: (SessionEnvironment) -> PeerConnection
     ) throws {
         guard let context = context(of: channel.eventLoop) else { throw ChannelError.inappropriateOperationForState }
-        let owner = SessionOwner(
-            host: self, eventLoop: channel.eventLoop, isRelayed: false,
-            address: channel.remoteAddress.map { "\($0)" } ?? "", outcome: outcome)
-        let environment = context.environment
-        let session = ChannelSession(owner: owner)
-        let handler: PeerChannelHandler
-        if let node {
-            let presence = anonymous ? Presence.anonymous : .mutual(environment.credentials)
-            handler = PeerChannelHandler(
-                connection: PeerConnection(dialling: node, presence: presence, environment: environment),
-                delegate: session)
-        } else {
-            handler = PeerChannelHandler(
-                connection: PeerConnection(accepting: [.peer], environment: environment), delegate: session)
-        }
+        let owner = SessionOwner(host: self, eventLoop: channel.eventLoop, origin: origin, outcome: outcome)
+        let handler = PeerChannelHandler(
+            connection: connection(context.environment), delegate: ChannelSession(owner: owner))
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
+    /// Why a proven (or anonymous) peer may have no session; `nil` where it may.
+    func refusal(of claim: PeerClaim, isInbound: Bool) -> PeerTable.Refusal? {
+        if let refusal = table.refusal(of: claim.peer, context: claim.context) { return refusal }
+        return isInbound ? kernel.refusal(of: claim.peer.node, settings: table.settings) : nil
+    }
+
+    /// Why this worker dials nobody now; `nil` where it does.
+    var reluctance: ConnectFault? {
+        if gate.isDraining { return ConnectFault(.overloaded, PeerGate.Refusal.draining.rawValue) }
+        return kernel.refusal(of: nil, settings: table.settings).map { ConnectFault(.overloaded, $0.rawValue) }
+    }
+
     /// A session stands: it is entered, told what we have, and of two with one node one is closed.
-    func entered(_ session: SessionEndpoint) {
+    func entered(_ session: SessionEndpoint, _ certificate: WorkerCertificate?) -> KernelState.Entry {
+        let entry = kernel.established(session, own: own, settings: table.settings)
+        guard case .entered(let loser) = entry else { return entry }
         kernel.metrics.sessionsEstablished.add()
         kernel.logger.debug(
             "Session established", metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)"])
         session.enqueue(.extenders(kernel.extenders))
-        if let loser = kernel.established(session, own: own) {
-            loser.eventLoop.execute { loser.close(.duplicate) }
-        }
+        noteSighting(of: session, certificate)
+        loser?.eventLoop.execute { loser?.close(.duplicate) }
+        return entry
     }
 
-    /// A connection ended before a session stood.
+    /// A session with a peer stands or stood until now.
+    func noteSighting(of session: SessionEndpoint, _ certificate: WorkerCertificate?) {
+        guard let certificate, let node = session.peer.node else { return }
+        registry.withLock { $0 }?.note(
+            PeerSighting(
+                node: node, bundleHash: certificate.bundle.hash, features: certificate.features, isRelay: nil,
+                record: [], at: SystemClock.wall()))
+    }
+
+    private func turnedAway(_ address: SocketAddress, _ refusal: PeerGate.Refusal) {
+        kernel.metrics.connectionsRefused[refusal]?.add()
+        guard gate.mayNote(at: SystemClock.now()) else { return }
+        noteRefusal(of: nil, at: "\(address)", isInbound: true, refusal.rawValue)
+        kernel.logger.info(
+            "Connection turned away", metadata: ["address": "\(address)", "reason": "\(refusal.rawValue)"])
+    }
+
+    /// A connection that another node opened ended before a session stood.
     func failed(_ failure: SessionFailure, refusal: PeerTable.Refusal?, peer: NodeUUID?, address: String) {
         let reason = refusal?.rawValue ?? SessionHost.words(failure)
         kernel.metrics.handshakesFailed.add()
@@ -84,16 +138,33 @@ final class SessionHost: Sendable {
                 worker: kernel.metrics.worker))
     }
 
-    func note(_ sighting: PeerSighting) { registry.withLock { $0 }?.note(sighting) }
-
     /// Decisions or settings changed: sessions that may no longer be are closed.
     func recheck() {
+        for session in kernel.sessions where !mayStay(session) {
+            session.eventLoop.execute { session.close(.notAllowed) }
+        }
+    }
+
+    private func mayStay(_ session: SessionEndpoint) -> Bool {
+        if session.isInbound, let address = session.address, !gate.allows(address) { return false }
+        guard let node = session.peer.node else { return true }
+        let peer = SessionPeer.node(node, worker: 0, notAfter: SystemClock.wall())
+        return table.refusal(of: peer, context: session.isRelayed ? .endToEnd : .peer) == nil
+    }
+
+    /// Sessions whose other side's certificate ran out too long ago are closed.
+    func closeExpired(at wall: UnixTime) {
         for session in kernel.sessions {
-            guard case .node(let node) = session.peer else { continue }
-            let peer = SessionPeer.node(node, worker: 0, notAfter: SystemClock.wall())
-            if table.refusal(of: peer, context: session.isRelayed ? .endToEnd : .peer) != nil {
-                session.eventLoop.execute { session.close(.notAllowed) }
-            }
+            guard let end = session.certifiedUntil, end + WorkerCertificate.sessionGraceSeconds < wall else { continue }
+            session.eventLoop.execute { session.close(.certificateExpired) }
+        }
+    }
+
+    /// The sessions with a node whose identity is not the one that was pinned are closed.
+    func closeImpostor(_ node: NodeUUID) {
+        kernel.logger.warning("A peer showed another identity than before", metadata: ["peer": "\(node)"])
+        for session in kernel.sessions where session.peer.node == node {
+            session.eventLoop.execute { session.close(.notAllowed) }
         }
     }
 

@@ -1,0 +1,131 @@
+import GateAccess
+import GateModel
+import GateSession
+import GateStore
+import Synchronization
+
+/// Decides on the accept path, before a byte is read, whether a connection is worth a handshake.
+///
+/// One per worker, for all its loops: a lock around counts and look-ups in memory, nothing else. Who is turned away sees
+/// the connection closed and nothing more.
+final class PeerGate: Sendable {
+    /// Why a connection got no handshake, in the words of `status` and logs.
+    enum Refusal: String, Sendable, CaseIterable {
+        case filtered = "its address is in a denied block ('access filter')"
+        case penalized = "its address has penalties to wait for (too many attempts or failures)"
+        case crowded = "too many handshakes are under way (settings handshake.half-open-maximum, .per-address-maximum)"
+        case full = "the worker holds as many sessions as it may (setting sessions.maximum)"
+        case draining = "the worker is draining"
+
+        /// The value of the label `reason` in metrics.
+        var label: String {
+            switch self {
+            case .filtered: "filtered"
+            case .penalized: "penalized"
+            case .crowded: "crowded"
+            case .full: "full"
+            case .draining: "draining"
+            }
+        }
+    }
+
+    private struct State {
+        var limiter = AttemptLimiter(settings: AttemptSettings())
+        var filter = AddressFilter()
+        var sessionsMaximum = NodeSettings.sessionsMaximum.fallback
+        var isDraining = false
+        var notesBegan: MonotonicInstant?
+        var noteCount = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Connections turned away that are written down in each ``notesInterval``; the others are counted only, so that a
+    /// flood costs no writes.
+    static let notesMax = 10
+    /// See ``notesMax``.
+    static let notesInterval = Duration.seconds(1)
+
+    /// A connection came in while so many sessions stand. `nil`: go on, and call ``ended(_:)`` when its handshake is
+    /// over, either way.
+    func attempted(from address: IPAddress, sessionCount: Int, at now: MonotonicInstant) -> Refusal? {
+        state.withLock { state in
+            guard !state.isDraining else { return .draining }
+            guard state.filter.allows(address) else { return .filtered }
+            guard sessionCount < state.sessionsMaximum else { return .full }
+            switch state.limiter.attempted(from: address, at: now) {
+            case .accepted: return nil
+            case .penalized: return .penalized
+            case .crowded: return .crowded
+            }
+        }
+    }
+
+    /// A handshake that was let in is over.
+    func ended(_ address: IPAddress) { state.withLock { $0.limiter.ended(address) } }
+
+    /// Charges an address for how its connection ended, where that costs.
+    func charge(_ address: IPAddress, for failure: SessionFailure, at now: MonotonicInstant) {
+        guard let fault = AddressFault(failure) else { return }
+        state.withLock { $0.limiter.charged(address, fault, at: now) }
+    }
+
+    /// Whether the filter lets an address connect; asked again for open sessions when the filter changes.
+    func allows(_ address: IPAddress) -> Bool { state.withLock { $0.filter.allows(address) } }
+
+    /// Handshakes under way that others began.
+    var halfOpenCount: Int { state.withLock { $0.limiter.halfOpenCount } }
+
+    /// Whether the worker takes no new peers.
+    var isDraining: Bool { state.withLock(\.isDraining) }
+
+    /// Takes no new peers from now on, or takes them again; `true` if that is a change.
+    func setDraining(_ isDraining: Bool) -> Bool {
+        state.withLock { state in
+            defer { state.isDraining = isDraining }
+            return state.isDraining != isDraining
+        }
+    }
+
+    func use(_ values: NodeSettingValues) {
+        state.withLock { state in
+            state.limiter.settings.freeAttempts = values[NodeSettings.handshakeFreeAttempts]
+            state.limiter.settings.halfOpenPerAddress = values[NodeSettings.handshakePerAddress]
+            state.limiter.settings.halfOpenTotal = values[NodeSettings.handshakeHalfOpen]
+            state.sessionsMaximum = values[NodeSettings.sessionsMaximum]
+        }
+    }
+
+    func use(_ rules: [AddressRule]) {
+        var filter = AddressFilter()
+        for rule in rules { filter.insert(rule.prefix, length: rule.length, isAllowed: rule.isAllowed) }
+        state.withLock { $0.filter = filter }
+    }
+
+    /// Whether one more connection that was turned away is written down now; counts it if so.
+    func mayNote(at now: MonotonicInstant) -> Bool {
+        state.withLock { state in
+            if state.notesBegan.map({ now - $0 >= PeerGate.notesInterval }) ?? true {
+                state.notesBegan = now
+                state.noteCount = 0
+            }
+            state.noteCount += 1
+            return state.noteCount <= PeerGate.notesMax
+        }
+    }
+}
+
+extension AddressFault {
+    /// What a connection's end costs its address; `nil` where it costs nothing. Faults inside what authenticated are
+    /// the node's, not the address's.
+    fileprivate init?(_ failure: SessionFailure) {
+        switch failure {
+        case .unintelligible: self = .unintelligible
+        case .handshakeTimedOut: self = .timeout
+        case .handshakeFailed, .noCommonSuite, .certificateRefused: self = .handshake
+        case .notAdmitted: self = .refused
+        case .recordRefused: self = .record
+        case .protocolViolation, .limitExceeded, .idle, .closedByPeer, .closed: return nil
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import GateCrypto
+import GateLink
+import GateModel
+import GateStore
+import GateTestKit
+import GateTransport
+import Logging
+import NIOCore
+import NIOPosix
+
+@testable import GateKernel
+
+/// One worker of one node on loopback, with the node's store in memory.
+struct KernelNode: Sendable {
+    static let extender = ExtenderID(UUIDBytes(high: 7, low: 7))
+
+    let uuid: NodeUUID
+    let store: MemoryStore
+    let kernel: RunningKernel
+
+    var endpoint: Endpoint {
+        get throws { try kernel.ready.peerEndpoints.first.orThrow() }
+    }
+
+    /// Lets `other` connect here and be dialled from here.
+    func know(_ other: KernelNode) async throws {
+        _ = try await store.editPeer(
+            other.uuid, PeerEdit(endpoints: [try other.endpoint], access: .allowed))
+        try await kernel.feed.fill()
+    }
+
+    func set(_ key: SettingKey<Int>, _ value: Int) async throws {
+        _ = try await store.set(key.definition.key, to: "\(value)", by: "test", expecting: nil)
+        try await kernel.feed.fill()
+    }
+
+    /// Asks for a direct session, as an extender does.
+    func connect(to node: NodeUUID, anonymous: Bool = false, isolation: String = "") async -> Result<
+        SessionID, ConnectFailure
+    > {
+        await kernel.kernel.connect(
+            ConnectRequest(
+                id: 1, target: node, route: .direct, anonymous: anonymous, isolation: isolation,
+                deadlineMilliseconds: 10_000), for: KernelNode.extender)
+    }
+
+    /// Waits until the worker holds so many sessions.
+    func holds(_ count: Int) async throws {
+        while kernel.kernel.sessionCount != count { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    /// Waits until the worker has written down a refusal whose reason contains `words`.
+    func refused(_ words: String) async throws -> RefusalRow {
+        while true {
+            if let row = await store.refusals(limit: 500).first(where: { $0.reason.contains(words) }) { return row }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Waits until the peer list says that a session with `node` stood.
+    func sighted(_ node: NodeUUID) async throws -> PeerRow {
+        while true {
+            if let row = await store.peer(node), row.lastSeen != nil { return row }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+/// Runs `body` with nodes that listen at `host` and know nobody.
+func withKernels(
+    _ count: UInt8, at host: String = "127.0.0.1", _ body: @Sendable ([KernelNode]) async throws -> Void
+) async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    let outcome: Result<Void, any Error>
+    do {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            var nodes: [KernelNode] = []
+            for number in 1...count {
+                let node = try await KernelNode.start(number, at: host, group: group, logger: logger)
+                tasks.addTask { try await node.kernel.run() }
+                nodes.append(node)
+            }
+            defer { tasks.cancelAll() }
+            try await body(nodes)
+        }
+        outcome = .success(())
+    } catch {
+        outcome = .failure(error)
+    }
+    try await group.shutdownGracefully()
+    try outcome.get()
+}
+
+extension KernelNode {
+    fileprivate static func start(
+        _ number: UInt8, at host: String, group: MultiThreadedEventLoopGroup, logger: Logger
+    ) async throws -> KernelNode {
+        let identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
+        let store = MemoryStore(clock: { SystemClock.wall().seconds * 1000 }, identity: identity)
+        let configuration = KernelConfiguration(
+            name: "kernel-1", node: identity.bundle.uuid, peerEndpoints: [Endpoint(host: host, port: 0)])
+        let kernel = try await RunningKernel.start(configuration, store: store, group: group, logger: logger)
+        return KernelNode(uuid: identity.bundle.uuid, store: store, kernel: kernel)
+    }
+}
+
+extension Optional {
+    fileprivate func orThrow() throws -> Wrapped {
+        guard let self else { throw ChannelError.unknownLocalAddress }
+        return self
+    }
+}
