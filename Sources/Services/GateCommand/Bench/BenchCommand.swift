@@ -8,7 +8,8 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure handshakes, sessions, relays or links on this machine.",
         discussion: """
             handshake  mutual connections one at a time: handshake.rate, handshake.cpu_both
-            session    one stream over one session: session.throughput, session.cpu, session.idle_memory
+            session    one stream over one session, idle sessions of a kernel worker: session.throughput,
+                       session.cpu, session.idle_memory
             relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
             link       one stream over a link: link.throughput, link.cpu
 
@@ -97,12 +98,10 @@ struct BenchCommand: AsyncParsableCommand {
             allocated["allocations_per_record_\(side)"] = use.blocks
         }
         try report("session", bytes, costs, allocated)
-        let idle = try await SessionBench()
-        let memory = try await idle.idle(count: sessions)
-        await idle.stop()
+        let idle = try await IdleBench.run(count: sessions, programs: programFolder)
         try BenchFigure(
-            "session.idle_memory", memory.other / 1024, "KiB",
-            ["sessions": Double(sessions), "initiator": memory.own / 1024]
+            "session.idle_memory", idle.kernel / 1024, "KiB",
+            ["sessions": Double(sessions), "initiator": idle.initiator / 1024]
         ).report(json: json)
     }
 
@@ -111,9 +110,11 @@ struct BenchCommand: AsyncParsableCommand {
         guard !counts.isEmpty else { throw ValidationError("--hops takes numbers from 0 to 8, separated by commas") }
         try await RelayBench.run(
             hops: counts, byteCount: bytes(BenchCommand.relayMegabytes), rounds: rounds,
-            programs: programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram()
+            programs: programFolder
         ) { try $0.report(json: json) }
     }
+
+    private var programFolder: ProgramFolder { programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram() }
 
     private func bytes(_ fallback: Int) -> Int { (megabytes ?? fallback) * 1_000_000 }
 

@@ -13,13 +13,16 @@ final class BenchIdentity: Sendable {
     private static let lifetimeSeconds: Int64 = 3600
 
     init() throws {
+        credentials = try BenchIdentity.credentials(with: StaticKey())
+    }
+
+    /// Of a node of its own; nodes may share the static key, which makes many of them cheap.
+    static func credentials(with key: StaticKey) throws -> WorkerCredentials {
         let identity = try IdentityKey.generate()
-        let key = try StaticKey()
         let certificate = WorkerCertificate.issue(
             by: identity, staticKey: key.publicKey, worker: 1, now: GateTransport.SystemClock.wall(),
             lifetimeSeconds: BenchIdentity.lifetimeSeconds)
-        credentials = WorkerCredentials(
-            node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded)
+        return WorkerCredentials(node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded)
     }
 
     /// What the sessions of one event loop share.

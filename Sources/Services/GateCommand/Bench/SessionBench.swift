@@ -10,14 +10,12 @@ import NIOPosix
 ///
 /// One event loop a side: what one core does.
 final class SessionBench: Sendable {
-    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let other: BenchCounterpart
     private let node: NodeUUID
     private let address: SocketAddress
-    private let environment: NIOLoopBound<SessionEnvironment>
     private let identity: BenchIdentity
+    private let dialler: BenchDialler
 
-    private static let connectTimeout = Duration.seconds(10)
     private static let warmUpSeconds = 0.2
 
     /// What a side of one measurement has cost.
@@ -35,15 +33,13 @@ final class SessionBench: Sendable {
         }
         self.node = node
         address = try SocketAddress(ipAddress: "127.0.0.1", port: Int(other.port))
-        let identity = try BenchIdentity()
-        self.identity = identity
-        let loop = group.next()
-        environment = try await loop.submit { NIOLoopBound(try identity.environment(), eventLoop: loop) }.get()
+        identity = try BenchIdentity()
+        dialler = try await BenchDialler(identity)
     }
 
     func stop() async {
         other.stop()
-        try? await group.shutdownGracefully()
+        await dialler.stop()
     }
 
     // MARK: Handshakes
@@ -58,7 +54,7 @@ final class SessionBench: Sendable {
 
     /// The next begins where the last was closed, on the loop: no other thread has a part in it.
     private func handshakes(until end: Double) async throws -> Int {
-        let done = group.next().makePromise(of: Int.self)
+        let done = dialler.loop.makePromise(of: Int.self)
         @Sendable func next(_ count: Int) {
             guard MonotonicSeconds.now() < end else { return done.succeed(count) }
             let session = dial()
@@ -102,39 +98,12 @@ final class SessionBench: Sendable {
         return HeapUse(blocks: after.blocks - before.blocks, bytes: after.bytes - before.bytes)
     }
 
-    // MARK: Idle sessions
-
-    /// Resident bytes that a session takes, here and there, over so many that stand at once.
-    func idle(count: Int) async throws -> (own: Double, other: Double) {
-        try await connect().close()
-        let before = (own: ProcessCost.of(process: getpid())?.residentBytes ?? 0, other: try other.cost().residentBytes)
-        var sessions: [DialledSession] = []
-        sessions.reserveCapacity(count)
-        for _ in 0..<count { sessions.append(try await connect()) }
-        try await Task.sleep(for: .seconds(1))
-        let after = (own: ProcessCost.of(process: getpid())?.residentBytes ?? 0, other: try other.cost().residentBytes)
-        for session in sessions { await session.close() }
-        return (Double(after.own - before.own) / Double(count), Double(after.other - before.other) / Double(count))
-    }
-
     // MARK: Connecting and measuring
 
     private func connect() async throws -> DialledSession { try await dial().get() }
 
     private func dial() -> EventLoopFuture<DialledSession> {
-        let loop = group.next()
-        let (node, environment, identity) = (node, environment, identity)
-        let ready = loop.makePromise(of: DialledSession.self)
-        PeerBootstrap.dial(address, on: loop, timeout: SessionBench.connectTimeout) { channel in
-            let peer = BenchPeer(isDialler: true)
-            let session = DialledSession(peer: NIOLoopBound(peer, eventLoop: loop), channel: channel)
-            peer.onReady = { _ in ready.succeed(session) }
-            peer.onClosed = { ready.fail(BenchFailure.sessionEnded("\($0)")) }
-            let connection = PeerConnection(
-                dialling: node, presence: .mutual(identity.credentials), environment: environment.value)
-            try channel.pipeline.syncOperations.addHandler(PeerChannelHandler(connection: connection, delegate: peer))
-        }.cascadeFailure(to: ready)
-        return ready.futureResult
+        dialler.dial(node, at: address, as: identity.credentials)
     }
 
     private func measured(_ body: () async throws -> Void) async throws -> Costs {
@@ -149,28 +118,6 @@ final class SessionBench: Sendable {
     }
 }
 
-/// A session that this side dialled.
-struct DialledSession: Sendable {
-    let peer: NIOLoopBound<BenchPeer>
-    let channel: any Channel
-
-    /// Sends a stream and waits until the other side has consumed it.
-    func send(_ byteCount: Int) async throws {
-        let sent = channel.eventLoop.makePromise(of: Void.self)
-        channel.eventLoop.execute {
-            peer.value.onSent = { sent.succeed() }
-            peer.value.onClosed = { sent.fail(BenchFailure.sessionEnded("\($0)")) }
-            peer.value.send(byteCount)
-        }
-        try await sent.futureResult.get()
-    }
-
-    func close() async {
-        channel.eventLoop.execute { peer.value.close() }
-        try? await channel.closeFuture.get()
-    }
-}
-
 enum StreamLimitsOfBench {
     /// Goes ahead of what is measured, so that buffers and the TCP window have grown.
     static let warmUpBytes = 64 << 20
@@ -179,12 +126,10 @@ enum StreamLimitsOfBench {
 /// Why there is no figure.
 enum BenchFailure: Error, CustomStringConvertible {
     case sessionEnded(String)
-    case unreadable(String)
 
     var description: String {
         switch self {
         case .sessionEnded(let reason): "the measured session ended: \(reason)"
-        case .unreadable(let what): "cannot read \(what)"
         }
     }
 }

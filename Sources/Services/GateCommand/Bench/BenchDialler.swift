@@ -1,0 +1,64 @@
+import GateCrypto
+import GateModel
+import GateSession
+import GateTransport
+import NIOCore
+import NIOPosix
+
+/// Dials sessions from one event loop: what one core does.
+final class BenchDialler: Sendable {
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let environment: NIOLoopBound<SessionEnvironment>
+
+    private static let connectTimeout = Duration.seconds(10)
+
+    init(_ identity: BenchIdentity) async throws {
+        let loop = group.next()
+        environment = try await loop.submit { NIOLoopBound(try identity.environment(), eventLoop: loop) }.get()
+    }
+
+    var loop: any EventLoop { group.next() }
+
+    func stop() async { try? await group.shutdownGracefully() }
+
+    /// A session that stands on both sides.
+    func dial(
+        _ node: NodeUUID, at address: SocketAddress, as credentials: WorkerCredentials
+    ) -> EventLoopFuture<DialledSession> {
+        let loop = loop
+        let environment = environment
+        let ready = loop.makePromise(of: DialledSession.self)
+        PeerBootstrap.dial(address, on: loop, timeout: BenchDialler.connectTimeout) { channel in
+            let peer = BenchPeer(isDialler: true)
+            let session = DialledSession(peer: NIOLoopBound(peer, eventLoop: loop), channel: channel)
+            peer.onReady = { _ in ready.succeed(session) }
+            peer.onClosed = { ready.fail(BenchFailure.sessionEnded("\($0)")) }
+            let connection = PeerConnection(
+                dialling: node, presence: .mutual(credentials), environment: environment.value)
+            try channel.pipeline.syncOperations.addHandler(PeerChannelHandler(connection: connection, delegate: peer))
+        }.cascadeFailure(to: ready)
+        return ready.futureResult
+    }
+}
+
+/// A session that this side dialled.
+struct DialledSession: Sendable {
+    let peer: NIOLoopBound<BenchPeer>
+    let channel: any Channel
+
+    /// Sends a stream and waits until the other side has consumed it.
+    func send(_ byteCount: Int) async throws {
+        let sent = channel.eventLoop.makePromise(of: Void.self)
+        channel.eventLoop.execute {
+            peer.value.onSent = { sent.succeed() }
+            peer.value.onClosed = { sent.fail(BenchFailure.sessionEnded("\($0)")) }
+            peer.value.send(byteCount)
+        }
+        try await sent.futureResult.get()
+    }
+
+    func close() async {
+        channel.eventLoop.execute { peer.value.close() }
+        try? await channel.closeFuture.get()
+    }
+}
