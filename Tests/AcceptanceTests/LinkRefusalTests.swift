@@ -49,16 +49,22 @@ extension Acceptance {
                     }
                     #expect(isLogged, "\(name): \(refusals(of: node).dropFirst(before.count))")
                 }
-                let before = refusals(of: node)
                 let foreign = try stranger.issue(role: .extender(socks), name: "x-stranger")
-                for endpoint in [node.kernelLink, node.databaseLink] {
-                    #expect(!(await isAnswered(at: endpoint, showing: nil)))
-                    #expect(!(await isAnswered(at: endpoint, showing: foreign)))
+                let untrusted: [(IssuedCredential?, String)] = [
+                    (nil, "no certificate was shown"), (foreign, "otherNode"),
+                ]
+                for (credential, reason) in untrusted {
+                    for endpoint in [node.kernelLink, node.databaseLink] {
+                        let before = refusals(of: node)
+                        #expect(!(await isAnswered(at: endpoint, showing: credential)))
+                        let isLogged = try await blocking {
+                            Acceptance.eventually(within: 5) {
+                                refusals(of: node).dropFirst(before.count).contains { $0.contains(reason) }
+                            }
+                        }
+                        #expect(isLogged, "\(reason) at \(endpoint): \(refusals(of: node).dropFirst(before.count))")
+                    }
                 }
-                let areLogged = try await blocking {
-                    Acceptance.eventually(within: 5) { refusals(of: node).count >= before.count + 4 }
-                }
-                #expect(areLogged, "\(refusals(of: node).dropFirst(before.count))")
             }
         }
 

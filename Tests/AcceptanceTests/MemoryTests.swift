@@ -48,7 +48,7 @@ enum ProcessMemory {
         let memory = open("/proc/\(pid)/mem", O_RDONLY)
         guard memory >= 0 else { throw DemoNode.Failure("the memory of \(pid) can't be read") }
         defer { close(memory) }
-        let pattern = Data(text.utf8)
+        let pattern = Array(text.utf8)
         var found = 0
         for range in writableRanges(of: pid) {
             var start = range.lowerBound
@@ -56,22 +56,12 @@ enum ProcessMemory {
                 var part = [UInt8](repeating: 0, count: min(partBytes, range.upperBound - start))
                 let got = pread(memory, &part, part.count, off_t(start))
                 guard got > 0 else { break }
-                found += occurrences(of: pattern, in: Data(part[..<got]))
+                found += ByteSearch.count(of: pattern, in: part[..<got])
                 // The next part begins a pattern's length earlier, so that none is cut.
                 start += got < partBytes ? got : got - pattern.count
             }
         }
         return found
-    }
-
-    private static func occurrences(of pattern: Data, in data: Data) -> Int {
-        var count = 0
-        var rest = data[...]
-        while let range = rest.firstRange(of: pattern) {
-            count += 1
-            rest = rest[range.upperBound...]
-        }
-        return count
     }
 
     private static func writableRanges(of pid: Int32) -> [Range<Int>] {

@@ -16,12 +16,16 @@ final class RunningNetwork: Sendable {
     }
 
     /// Starts a network, gives it to `body`, and takes it down.
+    ///
+    /// - Parameter advertise: The address that a node tells others instead of its own.
     static func with(
-        hops: Int, host: String = "127.0.0.1", _ body: (RunningNetwork) async throws -> Void
+        hops: Int, host: String = "127.0.0.1",
+        advertise: @escaping @Sendable (Endpoint) throws -> Endpoint = { $0 },
+        _ body: (RunningNetwork) async throws -> Void
     ) async throws {
         let folder = try DemoFolder()
         let network = try await DemoNetwork.start(
-            hops: hops, in: folder.path, programs: Acceptance.programs, host: host, say: { _ in })
+            hops: hops, in: folder.path, programs: Acceptance.programs, host: host, advertise: advertise, say: { _ in })
         let web = try await DemoWebServer.start(group: MultiThreadedEventLoopGroup.singleton)
         let running = RunningNetwork(network: network, web: web, folder: folder)
         do {

@@ -31,16 +31,22 @@ extension Acceptance {
             defer { stranger.stop() }
             let download = nodes.download(from: stranger, byteCount: 1000)
             await #expect(throws: (any Error).self) { try await blocking { try download.run() } }
-            let status = try await blocking { [exit = nodes.exit] in try exit.command("status", "--json") }
-            let refusals = try #require(self.refusals(in: status))
-            #expect(refusals.contains("\(stranger.uuid)"))
-            #expect(text(of: nodes.exit.log).contains("\(stranger.uuid)"))
-            #expect(tap.recordings.allSatisfy { $0.isClosed })
-        }
-
-        private func refusals(in status: String) -> String? {
-            let object = try? JSONSerialization.jsonObject(with: Data(status.utf8)) as? [String: Any]
-            return (object?["refusals"] as? [Any]).map { "\($0)" }
+            let reason = "not on the list of allowed peers"
+            let isShown = try await blocking { [exit = nodes.exit] in
+                try Acceptance.eventually(within: 10) {
+                    let refusals = TwoNodes.refusals(in: try exit.command("status", "--json"))
+                    return refusals.contains("\(stranger.uuid)") && refusals.contains(reason)
+                }
+            }
+            #expect(isShown)
+            let log = text(of: nodes.exit.log).split(separator: "\n")
+            #expect(log.contains { $0.contains("\(stranger.uuid)") && $0.contains(reason) })
+            // The stranger hears nothing after its last flight, and so knows no reason.
+            let recordings = tap.recordings
+            #expect(!recordings.isEmpty)
+            #expect(recordings.allSatisfy { $0.isClosed && !$0.answered.isEmpty && $0.lastAnswerBytes == 0 })
+            let told = try await blocking { try stranger.command("status", "--json") }
+            #expect(!(told + text(of: stranger.log)).contains(reason))
         }
 
         @Test func `who dials with a wrong UUID gets no byte back`() async throws {
@@ -60,6 +66,14 @@ extension Acceptance {
                 #expect(recordings.allSatisfy { !$0.sent.isEmpty && $0.answered.isEmpty })
             }
         }
+    }
+}
+
+extension TwoNodes {
+    /// What a status says about refusals.
+    static func refusals(in status: String) -> String {
+        let object = try? JSONSerialization.jsonObject(with: Data(status.utf8)) as? [String: Any]
+        return "\(object?["refusals"] ?? "")"
     }
 }
 

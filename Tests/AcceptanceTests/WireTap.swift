@@ -1,7 +1,8 @@
 import Foundation
-import GateCommand
 import GateModel
 import Synchronization
+
+@testable import GateCommand
 
 /// Stands between two nodes and keeps every byte that passes.
 final class WireTap: Sendable {
@@ -11,6 +12,8 @@ final class WireTap: Sendable {
         var sent: [UInt8] = []
         /// To who dialled.
         var answered: [UInt8] = []
+        /// Bytes that came back after the last ones from who dialled.
+        var lastAnswerBytes = 0
         var isClosed = false
     }
 
@@ -26,11 +29,12 @@ final class WireTap: Sendable {
 
     init(to target: Endpoint) throws {
         self.target = target
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let isV6 = target.host == "::1"
+        let listener = socket(isV6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let port = FreePorts.bases(count: 1)[0] + 91
-        let bound = withLoopback(port) { bind(listener, $0, $1) }
+        let bound = LoopbackAddress.use(port: port, isV6: isV6) { bind(listener, $0, $1) }
         guard bound == 0, listen(listener, 64) == 0 else { throw DemoNode.Failure("no port for a tap") }
-        endpoint = Endpoint(host: "127.0.0.1", port: port)
+        endpoint = Endpoint(host: target.host, port: port)
         self.listener = listener
         Thread.detachNewThread { [weak self] in
             while true {
@@ -70,6 +74,8 @@ final class WireTap: Sendable {
                 self.state.withLock { recordings in
                     let room = WireTap.keptBytesMax - recordings[index][keyPath: part].count
                     recordings[index][keyPath: part] += bytes[..<min(count, max(room, 0))]
+                    recordings[index].lastAnswerBytes =
+                        part == \Recording.sent ? 0 : recordings[index].lastAnswerBytes + count
                 }
                 var sent = 0
                 while sent < count {
@@ -83,18 +89,6 @@ final class WireTap: Sendable {
             self.state.withLock { $0[index].isClosed = true }
             shutdown(source, Int32(SHUT_RDWR))
             shutdown(sink, Int32(SHUT_RDWR))
-        }
-    }
-}
-
-/// Calls `body` with the address of a port on 127.0.0.1.
-private func withLoopback(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-    let family = withUnsafeBytes(of: UInt16(AF_INET)) { Array($0) }
-    let bytes =
-        family + [UInt8(port >> 8), UInt8(truncatingIfNeeded: port), 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
-    return bytes.withUnsafeBytes { raw in
-        raw.withMemoryRebound(to: sockaddr.self) { addresses in
-            addresses.baseAddress.map { body($0, socklen_t(raw.count)) } ?? -1
         }
     }
 }

@@ -20,16 +20,29 @@ extension Acceptance {
                 #expect(result.digest == DemoFile.digest(byteCount: result.byteCount))
                 let recordings = tap.recordings
                 #expect(recordings.reduce(0) { $0 + $1.answered.count } > result.byteCount)
-                for pattern in [Array(marker.utf8), Array("HTTP/1.1".utf8), DemoFile.firstBytes(64)]
-                    + forms(of: nodes.origin.uuid) + forms(of: nodes.exit.uuid)
-                {
-                    for recording in recordings {
-                        #expect(Data(recording.sent).firstRange(of: Data(pattern)) == nil)
-                        #expect(Data(recording.answered).firstRange(of: Data(pattern)) == nil)
-                    }
-                }
+                let uuids = [nodes.origin, nodes.exit].flatMap { forms(of: $0.uuid) }
+                expectNone(of: plaintexts(marker, nodes.web.endpoint) + uuids, in: recordings)
             }
             tap.stop()
+        }
+
+        @Test(arguments: ["127.0.0.1", "::1"])
+        func `shows no plaintext, UUID or target on any stretch of a way over relays`(host: String) async throws {
+            let marker = "a-word-that-nobody-else-uses"
+            let taps = TapHolder()
+            try await RunningNetwork.with(hops: 2, host: host, advertise: { try taps.open(to: $0) }) { running in
+                var download = running.network.download(
+                    hops: 2, isolate: "a", from: running.web.endpoint, byteCount: 1 << 20)
+                download.agent = marker
+                let result = try await blocking { [download] in try download.run() }
+                #expect(result.digest == DemoFile.digest(byteCount: result.byteCount))
+                let recordings = taps.recordings
+                // From the origin to a relay, to the other, and to the exit: each carried the file.
+                #expect(recordings.count { $0.answered.count > result.byteCount } == 3)
+                let uuids = running.network.nodes.flatMap { forms(of: $0.uuid) }
+                expectNone(of: plaintexts(marker, running.web.endpoint) + uuids, in: recordings)
+            }
+            taps.stop()
         }
 
         @Test func `shows no fixed byte, no fixed length and no pattern that returns`() async throws {
@@ -70,24 +83,36 @@ extension Acceptance {
             return false
         }
 
+        /// What a download would show if it were not encrypted.
+        private func plaintexts(_ marker: String, _ target: Endpoint) -> [[UInt8]] {
+            [Array(marker.utf8), Array("HTTP/1.1".utf8), Array("\(target)".utf8), DemoFile.firstBytes(64)]
+        }
+
+        private func expectNone(of patterns: [[UInt8]], in recordings: [WireTap.Recording]) {
+            for bytes in recordings.flatMap({ [$0.sent, $0.answered] }) {
+                for pattern in patterns { #expect(ByteSearch.count(of: pattern, in: bytes[...]) == 0, "\(pattern)") }
+            }
+        }
+
         private func forms(of uuid: NodeUUID) -> [[UInt8]] {
             [uuid.value.bytes, Array(uuid.value.text.utf8), Array(uuid.value.text.uppercased().utf8)]
         }
     }
 }
 
-/// A tap that is made while nodes are introduced.
+/// Taps that are made while nodes are introduced.
 final class TapHolder: Sendable {
-    private let tap = Mutex<WireTap?>(nil)
+    private let taps = Mutex<[WireTap]>([])
 
-    var recordings: [WireTap.Recording] { tap.withLock { $0?.recordings ?? [] } }
-    var endpoint: Endpoint? { tap.withLock { $0?.endpoint } }
+    var recordings: [WireTap.Recording] { taps.withLock { $0 }.flatMap(\.recordings) }
+    var endpoint: Endpoint? { taps.withLock { $0.last?.endpoint } }
 
+    /// Where to dial instead of `target`.
     func open(to target: Endpoint) throws -> Endpoint {
         let made = try WireTap(to: target)
-        tap.withLock { $0 = made }
+        taps.withLock { $0.append(made) }
         return made.endpoint
     }
 
-    func stop() { tap.withLock { $0 }?.stop() }
+    func stop() { for tap in taps.withLock({ $0 }) { tap.stop() } }
 }

@@ -6,8 +6,8 @@ internal import Glibc
 /// End of file first asks the process to stop (SIGTERM to itself, which services take as graceful shutdown), then ends
 /// it after a grace. Watches only a pipe or socket: a terminal or `/dev/null` says nothing about a parent.
 package struct StandardInputGuard: Sendable {
-    /// Time between asking and ending. With it a child is gone within 2 s of its supervisor's death.
-    package static let grace = Duration.milliseconds(1_500)
+    /// Time between asking and ending: a process that is stuck or slow too is gone within 2 s of its parent's death.
+    package static let grace = Duration.seconds(1)
 
     private let descriptor: Int32
     private let grace: Duration

@@ -41,8 +41,11 @@ package final class DemoNode: Sendable {
     private static let startSeconds = 60.0
 
     /// Makes the node's folder with `quantumgate init`.
+    ///
+    /// - Parameter advertise: The address that it tells others, by the one where it listens.
     package init(
-        name: String, below parent: String, portBase: UInt16, programs: ProgramFolder, host: String = "127.0.0.1"
+        name: String, below parent: String, portBase: UInt16, programs: ProgramFolder, host: String = "127.0.0.1",
+        advertise: (Endpoint) throws -> Endpoint = { $0 }
     ) throws {
         self.name = name
         self.portBase = portBase
@@ -52,7 +55,10 @@ package final class DemoNode: Sendable {
         let listen = Endpoint(host: host, port: portBase)
         let made = try ChildProcess.run(
             programs.quantumgate,
-            ["init", directory, "--port-base", "\(portBase)", "--listen", "\(listen)"],
+            [
+                "init", directory, "--port-base", "\(portBase)", "--listen", "\(listen)", "--advertise",
+                "\(try advertise(listen))",
+            ],
             errors: "\(parent)/\(name).init.log", within: DemoNode.commandSeconds)
         guard made.code == 0 else {
             throw Failure("init of \(name) ended with code \(made.code): see \(parent)/\(name).init.log")
