@@ -44,9 +44,10 @@ import Testing
         try await running(server, stranger) {
             let address = try #require(try await server.addresses.first)
             try await stranger.allow(address)
-            await #expect(throws: ExtenderFailure.self) {
+            let failure = await #expect(throws: ExtenderFailure.self) {
                 _ = try await echo("hello", from: stranger, to: server.uuid)
             }
+            #expect(failure?.code == .notAccepted || failure?.code == .sessionEnded)
         }
     }
 
@@ -91,6 +92,19 @@ import Testing
         #expect(again?.code == .notAgain)
         let stopped = await #expect(throws: EmbeddedNodeFailure.self) { try await node.endpoints }
         #expect(stopped?.code == .stopped)
+    }
+
+    @Test func `a node says why it can't start`() async throws {
+        let server = try await server()
+        try await running(server) {
+            var configuration = EmbeddedNodeConfiguration(storage: .new)
+            configuration.listen = try await server.endpoints
+            let second = try await EmbeddedNode(configuration)
+            let failure = await #expect(throws: EmbeddedNodeFailure.self) { try await second.run() }
+            #expect(failure?.code == .start)
+            let stopped = await #expect(throws: EmbeddedNodeFailure.self) { try await second.endpoints }
+            #expect(stopped?.message.contains("Cannot listen") == true)
+        }
     }
 
     @Test func `a configuration that can't be used is refused with the reason`() async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import GateCrypto
 import GateDatabase
+import GateKernel
 import GateModel
 import GateSQLite
 import GateStore
@@ -88,6 +89,7 @@ extension EmbeddedNodeFailure {
         switch error {
         case let failure as EmbeddedNodeFailure: self = failure
         case NodeDatabaseFailure.store(.wrongVaultKey, _), StoreFailure.wrongVaultKey: self.init(.wrongKey)
+        case let failure as KernelFailure: self.init(.start, "\(failure)")
         case is SecretMemoryFailure: self.init(.memory)
         default: self.init(.storage, "\(error)")
         }

@@ -26,6 +26,8 @@ public final class EmbeddedNode: Service {
     private let sharedSecret: SharedSecret?
     private let hasRun = Atomic(false)
     private let readiness = Readiness<Running>()
+    /// Why the node stopped, where it did not by itself.
+    private let fault = Mutex("")
 
     private static let worker = "embedded-1"
 
@@ -66,7 +68,8 @@ public final class EmbeddedNode: Service {
             try await run(on: group)
             outcome = .success(())
         } catch {
-            outcome = .failure(error)
+            if !(error is CancellationError) { fault.withLock { $0 = "\(error)" } }
+            outcome = .failure(error is CancellationError ? error : EmbeddedNodeFailure(of: error))
         }
         readiness.end()
         try? await group.shutdownGracefully()
@@ -181,7 +184,7 @@ extension EmbeddedNode {
     }
 
     private func running() async throws(EmbeddedNodeFailure) -> Running {
-        guard let running = await readiness.value else { throw EmbeddedNodeFailure(.stopped) }
+        guard let running = await readiness.value else { throw EmbeddedNodeFailure(.stopped, fault.withLock(\.self)) }
         return running
     }
 

@@ -16,6 +16,8 @@ public struct EmbeddedNodeFailure: Error, Hashable, Sendable, CustomStringConver
         public static let notAgain = Code(text: "the node has run already")
         /// The node has stopped, or was cancelled before it was ready.
         public static let stopped = Code(text: "the node does not run any more")
+        /// The node could not begin, such as where another process has its address; the message says more.
+        public static let start = Code(text: "the node can't start")
         /// The configuration names no such extender.
         public static let noExtender = Code(text: "the node has no such extender")
     }
