@@ -17,6 +17,14 @@ struct KernelNode: Sendable {
     let uuid: NodeUUID
     let store: MemoryStore
     let kernel: RunningKernel
+    /// The worker's run; a task of its own, so that a test can stop one worker of several.
+    private let task: Task<Void, any Error>
+
+    /// Stops the worker as SIGTERM does, and returns when it has.
+    func stop() async {
+        task.cancel()
+        _ = await task.result
+    }
 
     var endpoint: Endpoint {
         get throws { try kernel.ready.peerEndpoints.first.orThrow() }
@@ -29,19 +37,21 @@ struct KernelNode: Sendable {
         try await kernel.feed.fill()
     }
 
-    func set(_ key: SettingKey<Int>, _ value: Int) async throws {
-        _ = try await store.set(key.definition.key, to: "\(value)", by: "test", expecting: nil)
+    func set(_ key: SettingKey<Int>, _ value: Int) async throws { try await set(key.definition, "\(value)") }
+
+    func set(_ key: SettingDefinition, _ value: String) async throws {
+        _ = try await store.set(key.key, to: value, by: "test", expecting: nil)
         try await kernel.feed.fill()
     }
 
-    /// Asks for a direct session, as an extender does.
-    func connect(to node: NodeUUID, anonymous: Bool = false, isolation: String = "") async -> Result<
+    /// Asks for a session, as an extender does.
+    func connect(to node: NodeUUID, route: ConnectRoute = .direct, anonymous: Bool = false) async -> Result<
         SessionID, ConnectFailure
     > {
         await kernel.kernel.connect(
             ConnectRequest(
-                id: 1, target: node, route: .direct, anonymous: anonymous, isolation: isolation,
-                deadlineMilliseconds: 10_000), for: KernelNode.extender)
+                id: 1, target: node, route: route, anonymous: anonymous, isolation: "", deadlineMilliseconds: 10_000),
+            for: KernelNode.extender)
     }
 
     /// Waits until the worker holds so many sessions.
@@ -72,22 +82,18 @@ func withKernels(
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    var nodes: [KernelNode] = []
     let outcome: Result<Void, any Error>
     do {
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            var nodes: [KernelNode] = []
-            for number in 1...count {
-                let node = try await KernelNode.start(number, at: host, group: group, logger: logger)
-                tasks.addTask { try await node.kernel.run() }
-                nodes.append(node)
-            }
-            defer { tasks.cancelAll() }
-            try await body(nodes)
+        for number in 1...count {
+            nodes.append(try await KernelNode.start(number, at: host, group: group, logger: logger))
         }
+        try await body(nodes)
         outcome = .success(())
     } catch {
         outcome = .failure(error)
     }
+    for node in nodes { await node.stop() }
     try await group.shutdownGracefully()
     try outcome.get()
 }
@@ -101,7 +107,8 @@ extension KernelNode {
         let configuration = KernelConfiguration(
             name: "kernel-1", node: identity.bundle.uuid, peerEndpoints: [Endpoint(host: host, port: 0)])
         let kernel = try await RunningKernel.start(configuration, store: store, group: group, logger: logger)
-        return KernelNode(uuid: identity.bundle.uuid, store: store, kernel: kernel)
+        return KernelNode(
+            uuid: identity.bundle.uuid, store: store, kernel: kernel, task: Task { try await kernel.run() })
     }
 }
 

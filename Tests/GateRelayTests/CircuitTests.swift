@@ -275,7 +275,7 @@ import Testing
         let slow = try TestCircuit(relays: 2)
         slow.begin()
         var actions: [CircuitAction] = []
-        slow.origin.deadlinePassed(at: slow.now + .seconds(59), into: &actions)
+        slow.origin.deadlinePassed(at: slow.now + .seconds(14), into: &actions)
         #expect(actions.isEmpty)
         slow.origin.deadlinePassed(at: slow.origin.nextDeadline, into: &actions)
         slow.perform(actions, at: -1)

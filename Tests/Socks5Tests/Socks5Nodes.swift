@@ -41,9 +41,22 @@ let succeeded: [UInt8] = [5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 
 func refused(_ reply: Socks5Reply) -> [UInt8] { [5, 0, 5, reply.rawValue, 0, 1, 0, 0, 0, 0, 0, 0] }
 
-/// Runs `body` between both services; the exit's node has `settings`.
+/// One of this machine's addresses, as programs and as SOCKS5 write it.
+struct Loopback: Sendable, CustomTestStringConvertible {
+    let host: String
+    let address: [UInt8]
+
+    static let both = [
+        Loopback(host: "127.0.0.1", address: [1, 127, 0, 0, 1]),
+        Loopback(host: "::1", address: [4] + [UInt8](repeating: 0, count: 15) + [1]),
+    ]
+
+    var testDescription: String { host }
+}
+
+/// Runs `body` between both services, the proxy at `host`; the exit's node has `settings`.
 func withSocks5(
-    _ settings: [String: String], client: [String: String] = ["socks5.hops": "0"],
+    _ settings: [String: String], at host: String = "127.0.0.1", client: [String: String] = ["socks5.hops": "0"],
     exitNodes: [NodeUUID] = [Socks5Nodes.exitNode], _ body: @Sendable (Socks5Nodes) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -52,7 +65,7 @@ func withSocks5(
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     let (ready, readiness) = AsyncStream.makeStream(of: [Endpoint].self)
     var near = Socks5Configuration(
-        listen: [Endpoint(host: "127.0.0.1", port: 0)],
+        listen: [Endpoint(host: host, port: 0)],
         access: nodes.access(to: Socks5Nodes.clientNode, for: ShippedExtender.socks5),
         settings: FixedNodeSettings(client), group: group)
     near.exitNodes = exitNodes

@@ -9,11 +9,14 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct Socks5ServiceTests {
     static let open = ["socks5.exit": "all", "socks5.exit-allow-private": "true"]
 
-    @Test func `a client reaches a target, its first bytes sent with the request`() async throws {
-        try await withSocks5(Self.open) { socks in
-            let server = try await EchoServer.start(group: socks.group)
+    @Test(arguments: Loopback.both, Loopback.both)
+    func `a client reaches a target, its first bytes sent with the request`(proxy: Loopback, target: Loopback)
+        async throws
+    {
+        try await withSocks5(Self.open, at: proxy.host) { socks in
+            let server = try await EchoServer.start(group: socks.group, host: target.host)
             let text = Array("GET / HTTP/1.1".utf8)
-            let answer = try await socks.fetch(server.port, text)
+            let answer = try await socks.fetch(server.port, text, host: target.address)
             #expect(answer == succeeded + text)
         }
     }
@@ -27,11 +30,12 @@ import Testing
         }
     }
 
-    @Test func `megabytes pass both ways and each direction ends on its own`() async throws {
-        try await withSocks5(Self.open) { socks in
-            let server = try await EchoServer.start(group: socks.group)
+    @Test(arguments: Loopback.both)
+    func `megabytes pass both ways and each direction ends on its own`(loopback: Loopback) async throws {
+        try await withSocks5(Self.open, at: loopback.host) { socks in
+            let server = try await EchoServer.start(group: socks.group, host: loopback.host)
             let bytes = (0..<8_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
-            let answer = try await socks.fetch(server.port, bytes)
+            let answer = try await socks.fetch(server.port, bytes, host: loopback.address)
             #expect(answer.count == succeeded.count + bytes.count)
             let isSame = answer == succeeded + bytes
             #expect(isSame)
@@ -87,12 +91,13 @@ import Testing
         }
     }
 
-    @Test func `a closed port is answered as refused`() async throws {
+    @Test(arguments: Loopback.both)
+    func `a closed port is answered as refused`(loopback: Loopback) async throws {
         try await withSocks5(Self.open) { socks in
-            let server = try await EchoServer.start(group: socks.group)
+            let server = try await EchoServer.start(group: socks.group, host: loopback.host)
             let port = server.port
             try await server.channel.close()
-            let answer = try await socks.fetch(port, [])
+            let answer = try await socks.fetch(port, [], host: loopback.address)
             #expect(answer == refused(.connectionRefused))
         }
     }

@@ -121,6 +121,8 @@ package enum LinkLimits {
     package static let methodBytesMax = 128
     /// The most named hops of a connect.
     package static let hopCountMax = 8
+    /// In place of a connect's count of hops: as many as the node's setting says.
+    package static let hopCountUsual = 255
     /// The most extenders that a peer event names.
     package static let extenderCountMax = 256
     /// The most capabilities of an attach.

@@ -123,6 +123,8 @@ package enum ConnectRoute: Hashable, Sendable {
     case relayed(hops: Int)
     /// Over these relays, in order; 1 to ``LinkLimits/hopCountMax``.
     case through([NodeUUID])
+    /// Over as many random relays as the node's setting `relay.hops` says; straight where that is 0.
+    case usual
 }
 
 /// Asks for a session to a node.

@@ -9,6 +9,7 @@ extension WireConnect {
         switch request.route {
         case .direct: break
         case .relayed(let hops): self.hops = UInt32(clamping: hops)
+        case .usual: hops = UInt32(LinkLimits.hopCountUsual)
         case .through(let nodes): through = nodes.map { WireUuid($0.value) }
         }
         anonymous = request.anonymous
@@ -31,6 +32,10 @@ extension ConnectRequest {
 
 extension ConnectRoute {
     fileprivate init?(hops: UInt32, through: [WireUuid]) {
+        if hops == LinkLimits.hopCountUsual, through.isEmpty {
+            self = .usual
+            return
+        }
         guard hops <= LinkLimits.hopCountMax, through.count <= LinkLimits.hopCountMax else { return nil }
         switch (hops, through.isEmpty) {
         case (0, true): self = .direct

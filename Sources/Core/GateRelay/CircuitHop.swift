@@ -173,7 +173,7 @@ package struct CircuitHop: ~Copyable {
         into actions: inout [CircuitAction]
     ) {
         extendCount += 1
-        guard extendCount <= RelayLimits.extendsPerCircuit else { return end(.violation, into: &actions) }
+        guard extendCount <= limits.extendsPerCircuit else { return end(.violation, into: &actions) }
         guard let record = RecordCheck.accepted(record, own: environment.node, at: wall) else {
             return answer(.failed, into: &actions)
         }

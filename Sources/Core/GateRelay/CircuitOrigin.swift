@@ -55,7 +55,7 @@ package struct CircuitOrigin: ~Copyable {
         self.environment = environment
         self.limits = limits
         layers = OriginLayers(startDepth: startDepth)
-        clock = CircuitClock(at: now, building: limits.buildTimePerHop * (path.count + 1), limits: limits)
+        clock = CircuitClock(at: now, building: limits.buildTime, limits: limits)
     }
 
     /// Bytes that ``send(_:at:into:)`` takes now.

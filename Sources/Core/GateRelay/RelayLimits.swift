@@ -16,8 +16,6 @@ package struct RelayLimits: Equatable, Sendable {
     package static let recordBytesMax = 8192
     /// The most that a window may be set to, in cells.
     package static let windowMax = 4096
-    /// How often one hop of a circuit may be asked to reach a next node.
-    package static let extendsPerCircuit = 3
 
     /// Cells in flight per direction and neighbour; what a hop's memory for a circuit follows from.
     /// 512 cells = 1 MiB: 100 Mbit/s at 80 ms. Between ``initialCredit`` and ``windowMax``.
@@ -32,7 +30,11 @@ package struct RelayLimits: Equatable, Sendable {
     package var buildsPerInterval = 200
     /// See ``buildsPerInterval``.
     package var buildInterval: Duration = .seconds(10)
-    /// Time for each hop to be built; the whole circuit gets as many times as it has hops, the destination counted.
+    /// How often one circuit may have a hop reach for a next node.
+    package var extendsPerCircuit = 4
+    /// Time for an origin to build a whole circuit, up to where the destination's handshake begins.
+    package var buildTime: Duration = .seconds(15)
+    /// Time that a relay or destination gives each hop behind or before it; more than any honest origin takes.
     package var buildTimePerHop: Duration = .seconds(20)
     /// A circuit without a cell for so long ends.
     package var idleTime: Duration = .seconds(600)

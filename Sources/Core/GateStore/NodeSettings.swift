@@ -14,16 +14,18 @@ package enum NodeSettings {
         "Whether circuits may use private, local or special addresses, and relays of one network. For test networks only."
     )
     package static let relayHops = SettingKey(
-        "relay.hops", 2, in: 0...8, "How many relays a circuit of this node has, unless its opener says otherwise.")
+        "relay.hops", 2, in: 0...8,
+        "How many relays stand between this node and a peer where an extender asks for the usual.")
     package static let relayDialsPerCircuit = SettingKey(
-        "relay.dials-per-circuit", 4, in: 1...64, "How often one circuit may have this node dial before it is closed.")
+        "relay.dials-per-circuit", 4, in: 1...64,
+        "How often one circuit may have this node reach for a next node before it is closed.")
     package static let circuitsPerPeer = SettingKey(
         "circuits.per-peer", 256, in: 1...65_535, "How many circuits one neighbour may have open through this node.")
     package static let circuitsMaximum = SettingKey(
         "circuits.maximum", 10_000, in: 1...1_000_000, "How many circuits one worker carries for others.")
     package static let circuitTimeout = SettingKey(
         "circuits.build-timeout", .seconds(15), in: .seconds(1)...Duration.seconds(300),
-        "How long the building of a whole circuit may take.")
+        "How long the building of a whole circuit of this node may take.")
     package static let circuitIdle = SettingKey(
         "circuits.idle-timeout", .seconds(600), in: .seconds(10)...Duration.seconds(86_400),
         "How long a circuit without a stream is kept.")

@@ -126,13 +126,7 @@ extension IdentityVault: WorkerCertifier {
 
 /// Every suite that this version speaks, those that the settings prefer first.
 private func suites(_ values: NodeSettingValues) -> [NoiseSuite] {
-    let preferredKEM: NoiseKEM = values[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024
-    let preferredCipher: NoiseCipher = values[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly
-    let kems = [preferredKEM] + [NoiseKEM.mlkem768, .mlkem1024].filter { $0 != preferredKEM }
-    let ciphers = [preferredCipher] + [NoiseCipher.aesGCM, .chaChaPoly].filter { $0 != preferredCipher }
-    return kems.flatMap { kem in
-        ciphers.flatMap { cipher in
-            [NoiseHash.sha256, .sha512, .blake2b].map { NoiseSuite(kem: kem, cipher: cipher, hash: $0) }
-        }
-    }
+    NoiseSuite.all(
+        preferring: values[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
+        values[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
 }

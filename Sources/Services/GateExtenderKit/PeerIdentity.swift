@@ -39,11 +39,14 @@ public enum PeerRoute: Hashable, Sendable {
     case relayed(hops: Int)
     /// Over these relays in this order, 1 to 8.
     case through([NodeUUID])
+    /// Over as many random relays as the node's operator set for all extenders (`relay.hops`); straight where that is 0.
+    case usual
 
     package var connectRoute: ConnectRoute {
         switch self {
         case .direct: .direct
         case .relayed(let hops): hops <= 0 ? .direct : .relayed(hops: hops)
+        case .usual: .usual
         case .through(let nodes): nodes.isEmpty ? .direct : .through(nodes)
         }
     }

@@ -19,6 +19,7 @@ final class KernelState: Sendable {
     let pendingWork: AsyncStream<@Sendable () async -> Void>
     private let connector = Mutex<(any SessionConnector)?>(nil)
     private let circuitHost = Mutex<CircuitHost?>(nil)
+    private let isDraining = Mutex(false)
 
     /// Tasks that may wait to be begun.
     static let pendingWorkMax = 4096
@@ -69,6 +70,7 @@ final class KernelState: Sendable {
             return Array(tables.sessions.values)
         }
         attachment.take(sessions.map { .notice($0, .connected) })
+        if isDraining.withLock(\.self) { attachment.drain() }
         announceExtenders()
     }
 
@@ -93,6 +95,14 @@ final class KernelState: Sendable {
     }
 
     func attachments() -> [Attachment] { tables.withLock { $0.attachments.values.flatMap(\.self) } }
+
+    /// Tells extenders to begin nothing here; or, as no frame takes that back, has them attach anew.
+    func announceDrain(_ isDraining: Bool) {
+        self.isDraining.withLock { $0 = isDraining }
+        for attachment in attachments() {
+            attachment.eventLoop.execute { if isDraining { attachment.drain() } else { attachment.renew() } }
+        }
+    }
 
     /// What this worker tells peers that it has.
     var extenders: [ExtenderID] { tables.withLock { $0.attachments.keys.sorted() } }

@@ -43,7 +43,10 @@ extension RunningKernel {
         kernel.use(circuits)
         circuits.use(connector)
 
-        let feed = KernelFeed(store: store, table: table, gate: gate, logger: logger) {
+        let feed = KernelFeed(
+            store: store, table: table, gate: gate, worker: configuration.name, logger: logger,
+            registered: { await host.renewLease() }
+        ) {
             let values = table.settings
             gate.use(values)
             for context in contexts { context.use(values) }
@@ -53,10 +56,9 @@ extension RunningKernel {
 
         let service = linkService(configuration, kernel: kernel, store: store)
         let links = try await listenForLinks(configuration, service: service, group: group, logger: logger)
-        let listeners = try await listenForPeers(configuration, host: host, group: group)
-        let bound = zip(configuration.peerEndpoints, listeners).map { endpoint, channel in
-            Endpoint(host: endpoint.host, port: UInt16(clamping: channel.localAddress?.port ?? Int(endpoint.port)))
-        }
+        let listeners = try await PeerListeners(
+            on: configuration.peerEndpoints, sharing: configuration.sharesPeerEndpoints, group: group, host: host)
+        let drain = WorkerDrain(host: host, listeners: listeners, contexts: contexts, logger: logger)
         let lease = settings[NodeSettings.workerLease]
         let row = try await store.registerWorker(
             WorkerRegistration(
@@ -65,7 +67,7 @@ extension RunningKernel {
             lease: lease)
         let registry = WorkerRegistry(
             store: store, kernel: kernel, row: row, lease: lease, logger: logger,
-            load: { kernel.load.withLock(\.self) },
+            load: { kernel.load.withLock(\.self) }, drain: { await drain.set($0) },
             impostor: { host.closeImpostor($0) })
         host.use(registry)
         let name = LinkName(node: configuration.node, role: .kernel, name: configuration.name)
@@ -73,9 +75,9 @@ extension RunningKernel {
         return RunningKernel(
             configuration: configuration, kernel: kernel, host: host, circuits: circuits, contexts: contexts,
             registry: registry, feed: feed, identity: identity, certifiedUntil: notAfter, links: links,
-            listeners: listeners, resolver: resolver,
+            drain: drain, resolver: resolver,
             ready: KernelReady(
-                peerEndpoints: bound, linkEndpoint: links?.endpoint,
+                peerEndpoints: listeners.endpoints, linkEndpoint: links?.endpoint,
                 memoryLinks: MemoryLinkServer(name: name, service: service)))
     }
 
@@ -158,23 +160,6 @@ extension RunningKernel {
         } catch {
             throw KernelFailure.cannotListen(endpoint, "\(error)")
         }
-    }
-
-    private static func listenForPeers(
-        _ configuration: KernelConfiguration, host: SessionHost, group: MultiThreadedEventLoopGroup
-    ) async throws -> [any Channel] {
-        var listeners: [any Channel] = []
-        for endpoint in configuration.peerEndpoints {
-            do {
-                listeners.append(
-                    try await PeerBootstrap.listen(
-                        on: endpoint, group: group, sharing: configuration.sharesPeerEndpoints
-                    ) { channel in try host.accept(channel) })
-            } catch {
-                throw KernelFailure.cannotListen(endpoint, "\(error)")
-            }
-        }
-        return listeners
     }
 }
 

@@ -24,7 +24,7 @@ struct RunningKernel: Sendable {
     let identity: WorkerIdentity
     let certifiedUntil: UnixTime
     let links: LinkServer?
-    let listeners: [any Channel]
+    let drain: WorkerDrain
     let resolver: NIOThreadPool
     let ready: KernelReady
 
@@ -35,6 +35,19 @@ struct RunningKernel: Sendable {
 
     func run() async throws {
         defer { kernel.finishWork() }
+        let outcome: Result<Void, any Error>
+        do {
+            try await serve()
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        // A task of its own, because this one is cancelled, and goodbyes need the database and the loops once more.
+        await Task { await stop() }.value
+        try outcome.get()
+    }
+
+    private func serve() async throws {
         try await withThrowingTaskGroup { group in
             group.addTask { await feed.run() }
             group.addTask { await registry.run() }
@@ -52,15 +65,12 @@ struct RunningKernel: Sendable {
             group.cancelAll()
             try await group.waitForAll()
         }
-        await stop()
     }
 
-    /// Says goodbye and closes; what is left to send is given a moment.
+    /// Says goodbye to peers, then to the database, which is there until its own end; all within seconds.
     private func stop() async {
-        for listener in listeners { try? await listener.close() }
-        for session in kernel.sessions {
-            session.eventLoop.execute { session.close(.goingAway) }
-        }
+        await drain.stop()
+        await registry.end()
         try? await resolver.shutdownGracefully()
     }
 
@@ -86,6 +96,7 @@ struct RunningKernel: Sendable {
                 $0 = WorkerLoad(
                     sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
             }
+            drain.closeIdle()
             try? await Task.sleep(for: RunningKernel.gaugeInterval)
         }
     }

@@ -119,6 +119,17 @@ package struct NoiseSuite: Sendable, Hashable {
     /// ML-KEM-768, AES-256-GCM, SHA-256.
     package static let standard = NoiseSuite(kem: .mlkem768, cipher: .aesGCM, hash: .sha256)
 
+    /// Every suite with a KEM that this version speaks, those with the preferred KEM and cipher first, SHA-256 first.
+    package static func all(preferring kem: NoiseKEM, _ cipher: NoiseCipher) -> [NoiseSuite] {
+        let kems = [kem] + [NoiseKEM.mlkem768, .mlkem1024].filter { $0 != kem }
+        let ciphers = [cipher] + [NoiseCipher.aesGCM, .chaChaPoly].filter { $0 != cipher }
+        return kems.flatMap { kem in
+            ciphers.flatMap { cipher in
+                [NoiseHash.sha256, .sha512, .blake2b].map { NoiseSuite(kem: kem, cipher: cipher, hash: $0) }
+            }
+        }
+    }
+
     /// `Noise_` and the rest, as both sides hash it first.
     package func protocolName(_ pattern: NoisePattern) -> String {
         let agreement = kem.map { "25519+\($0.name)" } ?? "25519"

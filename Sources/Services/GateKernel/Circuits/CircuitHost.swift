@@ -23,6 +23,8 @@ final class CircuitHost: Sendable {
         var limits = RelayLimits()
         limits.circuitsPerPeer = settings[NodeSettings.circuitsPerPeer]
         limits.circuitsTotal = settings[NodeSettings.circuitsMaximum]
+        limits.buildTime = settings[NodeSettings.circuitTimeout]
+        limits.extendsPerCircuit = settings[NodeSettings.relayDialsPerCircuit]
         limits.idleTime = settings[NodeSettings.circuitIdle]
         return limits
     }

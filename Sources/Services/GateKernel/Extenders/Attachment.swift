@@ -164,6 +164,15 @@ final class Attachment: @unchecked Sendable {
 
     // MARK: To the extender
 
+    /// Tells the replica to begin nothing here; what is open goes on.
+    func drain() {
+        link?.send(.drain)
+        link?.flush()
+    }
+
+    /// Closes the link, upon which the replica attaches anew.
+    func renew() { link?.close(LinkGoAway(code: .stopping, reason: "draining is over; attach again")) }
+
     /// What sessions send to this replica.
     func take(_ items: [ToLink]) {
         guard link != nil else { return }

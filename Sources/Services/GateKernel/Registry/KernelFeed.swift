@@ -7,7 +7,11 @@ struct KernelFeed: Sendable {
     let store: any KernelStore
     let table: PeerTable
     let gate: PeerGate
+    /// This worker's name.
+    let worker: String
     let logger: Logger
+    /// Told after this worker's row in the registry changed.
+    let registered: @Sendable () async -> Void
     /// Told after settings or decisions changed.
     let changed: @Sendable () -> Void
 
@@ -18,7 +22,7 @@ struct KernelFeed: Sendable {
     func run() async {
         while !Task.isCancelled {
             do {
-                for await change in try await store.changes(of: [.settings, .peers, .addressRules]) {
+                for await change in try await store.changes(of: [.settings, .peers, .addressRules, .workers]) {
                     try await apply(change)
                 }
             } catch {
@@ -56,6 +60,7 @@ struct KernelFeed: Sendable {
             guard let node = NodeUUID(text: key) else { return }
             table.decide(node, try await store.peer(node)?.access ?? .undecided)
         case .changed(.addressRules, _): gate.use(try await store.addressRules())
+        case .changed(.workers, worker): return await registered()
         case .changed: return
         }
         changed()

@@ -22,21 +22,27 @@ final class WorkerRegistry: Sendable {
     /// Told of UUIDs whose identity bundle is not the one that was pinned.
     private let impostor: @Sendable (NodeUUID) -> Void
     private let load: @Sendable () -> WorkerLoad
+    /// Told whether the database says that this worker drains.
+    private let drain: @Sendable (Bool) async -> Void
 
     /// Notes of one kind that wait for the database; later ones are dropped.
     static let notesMax = 10_000
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
+    /// How long giving the registration back may take; then its lease runs out by itself.
+    static let endPatience = Duration.seconds(2)
 
     init(
         store: any KernelStore, kernel: KernelState, row: WorkerRow, lease: Duration, logger: Logger,
-        load: @escaping @Sendable () -> WorkerLoad, impostor: @escaping @Sendable (NodeUUID) -> Void
+        load: @escaping @Sendable () -> WorkerLoad, drain: @escaping @Sendable (Bool) async -> Void,
+        impostor: @escaping @Sendable (NodeUUID) -> Void
     ) {
         self.store = store
         self.kernel = kernel
         self.lease = lease
         self.logger = logger
         self.load = load
+        self.drain = drain
         self.impostor = impostor
         state = Mutex(State(row: row))
     }
@@ -49,7 +55,7 @@ final class WorkerRegistry: Sendable {
         state.withLock { if $0.sightings.count < WorkerRegistry.notesMax { $0.sightings.append(sighting) } }
     }
 
-    /// Renews and writes until cancelled, then gives the registration back.
+    /// Renews and writes until cancelled.
     func run() async {
         var nextRenewal = ContinuousClock.now
         while !Task.isCancelled {
@@ -60,21 +66,30 @@ final class WorkerRegistry: Sendable {
             await write()
             try? await Task.sleep(for: WorkerRegistry.interval)
         }
-        await Task { await self.end() }.value  // the registration is given back although this task is cancelled
     }
 
-    private func end() async {
-        await write()
-        let row = state.withLock(\.row)
-        try? await store.removeWorker(row.registration.name, epoch: row.epoch)
+    /// Writes what is left and gives the registration back.
+    func end() async {
+        await withTaskGroup { group in
+            group.addTask {
+                await self.write()
+                let row = self.state.withLock(\.row)
+                try? await self.store.removeWorker(row.registration.name, epoch: row.epoch)
+            }
+            group.addTask { try? await Task.sleep(for: WorkerRegistry.endPatience) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
-    private func renew() async {
+    /// Renews the lease and learns whether the worker drains.
+    func renew() async {
         let row = state.withLock(\.row)
         do {
             let renewed = try await store.renewWorker(
                 row.registration.name, epoch: row.epoch, load: load(), lease: lease)
             state.withLock { $0.row = renewed }
+            await drain(renewed.isDraining)
         } catch .leaseLost {
             await register(again: row.registration)
         } catch {

@@ -51,16 +51,23 @@ actor Connector: SessionConnector, CircuitReacher {
     // MARK: For extenders
 
     func connect(_ request: ConnectRequest, for extender: ExtenderID) async -> Result<SessionID, ConnectFailure> {
+        let route = route(request.route)
         let purpose: Purpose =
-            request.route == .direct && !request.anonymous
+            route == .direct && !request.anonymous
             ? .direct(request.target)
-            : .isolated(
-                request.target, request.route, anonymous: request.anonymous, extender, key: request.isolation)
+            : .isolated(request.target, route, anonymous: request.anonymous, extender, key: request.isolation)
         switch await shared(purpose, { await self.make(purpose) }) {
         case .success(let session): return .success(session.id)
         case .failure(let fault):
             return .failure(ConnectFailure(id: request.id, code: fault.code, reason: fault.reason))
         }
+    }
+
+    /// The route, with the setting in place of "as usual".
+    private func route(_ asked: ConnectRoute) -> ConnectRoute {
+        guard asked == .usual else { return asked }
+        let hops = table.settings[NodeSettings.relayHops]
+        return hops == 0 ? .direct : .relayed(hops: hops)
     }
 
     // MARK: For circuits that go on through this node
@@ -120,7 +127,8 @@ actor Connector: SessionConnector, CircuitReacher {
     private func make(_ purpose: Purpose) async -> Outcome {
         switch purpose {
         case .direct(let node): return await dial(node, anonymous: false)
-        case .isolated(let node, .direct, let anonymous, _, _): return await dial(node, anonymous: anonymous)
+        case .isolated(let node, .direct, let anonymous, _, _), .isolated(let node, .usual, let anonymous, _, _):
+            return await dial(node, anonymous: anonymous)
         case .isolated(let node, .relayed(let hops), let anonymous, _, _):
             if hops == 0 { return await dial(node, anonymous: anonymous) }
             return await build(to: node, anonymous: anonymous) { destination throws(PathFailure) in

@@ -42,6 +42,9 @@ final class LoopContext: @unchecked Sendable {
         environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
         environment.settings.pingInterval = settings[NodeSettings.pingInterval]
         environment.settings.idleTime = settings[NodeSettings.pingInterval] + settings[NodeSettings.pingTimeout]
+        environment.suites = NoiseSuite.all(
+            preferring: settings[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
+            settings[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
         let least = settings[NodeSettings.paddingMinimum]
         environment.settings.recordPadding = least...max(least, settings[NodeSettings.paddingMaximum])
     }

@@ -73,6 +73,9 @@ final class SessionEndpoint: @unchecked Sendable {
 
     var streamCount: Int { streams.count }
 
+    /// Whether nothing uses the session now.
+    var isIdle: Bool { streams.isEmpty && circuits.parties.isEmpty && (driver?.waitingByteCount ?? 0) == 0 }
+
     // MARK: From the peer
 
     /// One message of the session; ``batchEnded()`` follows the last of a read.

@@ -31,6 +31,9 @@ final class SessionHost: Sendable {
 
     func use(_ registry: WorkerRegistry) { self.registry.withLock { $0 = registry } }
 
+    /// Renews the worker's lease, and so learns what its row in the registry says now.
+    func renewLease() async { await registry.withLock { $0 }?.renew() }
+
     /// A connection that another node opened: turned away, or given the peer protocol. On its loop; throwing closes it.
     func accept(_ channel: any Channel) throws {
         kernel.metrics.connectionsAccepted.add()
