@@ -41,7 +41,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var hasReceived = false
     private var silentTicks = 0
-    private var failure: LinkFailure?
+    private(set) var failure: LinkFailure?
     private(set) var wasOpen = false
 
     init(side: Side, service: LinkService, settings: LinkSettings, own: LinkName, logger: Logger) {

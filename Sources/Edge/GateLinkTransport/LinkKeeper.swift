@@ -24,6 +24,7 @@ package final class LinkKeeper: Sendable {
     private let service: LinkService
     private let settings: LinkSettings
     private let eventLoop: any EventLoop
+    private let missed: @Sendable (String) -> Void
     private let logger: Logger
 
     /// - Parameters:
@@ -32,17 +33,19 @@ package final class LinkKeeper: Sendable {
     ///   - eventLoop: where the link, its delegate and the requester live; the loop of a posix event loop group.
     ///   - makeDelegate: makes who takes the frames, anew for each link, on the loop.
     ///   - responder: answers what the other side asks, if it may.
+    ///   - missed: told why, each time that no link came to be over the network; the keeper tries on.
     package init(
         target: LinkTarget, expects: LinkRoleKind, attach: LinkAttach? = nil, eventLoop: any EventLoop,
         program: String = "quantumgate", settings: LinkSettings = LinkSettings(),
         makeDelegate: (@Sendable (LinkPeer, any EventLoop) -> any LinkDelegate)? = nil,
-        responder: (any LinkResponder)? = nil, logger: Logger
+        responder: (any LinkResponder)? = nil, missed: @escaping @Sendable (String) -> Void = { _ in }, logger: Logger
     ) {
         self.target = target
         self.expects = expects
         self.attach = attach
         self.eventLoop = eventLoop
         self.settings = settings
+        self.missed = missed
         self.logger = logger
         requester = LinkRequester(eventLoop: eventLoop)
         service = LinkService(
@@ -74,11 +77,14 @@ package final class LinkKeeper: Sendable {
             do {
                 let link = try await dial(endpoint, credential.current())
                 await link.conversation.run()
-                return await link.wasOpen()
+                let wasOpen = await link.wasOpen()
+                if !wasOpen { missed(await link.failure().map { "\($0)" } ?? "closed") }
+                return wasOpen
             } catch {
                 logger.info(
                     "no connection for a link",
                     metadata: [LogKey.address: "\(endpoint)", LogKey.reason: "\(error)"])
+                missed("nobody listens there")
                 return false
             }
         }

@@ -134,6 +134,9 @@ final class AcceptedLink: Sendable {
         }
     }
 
+    /// Why the link ended; `nil` while it has not.
+    func failure() async -> LinkFailure? { try? await eventLoop.submit { self.handler.value.failure }.get() }
+
     /// Whether the link was ever open.
     func wasOpen() async -> Bool {
         (try? await eventLoop.submit { self.handler.value.wasOpen }.get()) ?? false

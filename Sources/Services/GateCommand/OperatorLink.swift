@@ -5,7 +5,6 @@ internal import GateModel
 internal import GateSettings
 internal import GateStore
 internal import Logging
-internal import NIOCore
 internal import NIOPosix
 
 /// What an operator's commands use of the database service.
@@ -36,35 +35,20 @@ enum OperatorLink {
         } catch {
             throw CommandFailure("the operator's credential can't be used: \(error)")
         }
-        if let reason = await silence(at: settings.database.link) { throw absence(reason, settings) }
+        let (misses, missed) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let keeper = LinkKeeper(
             target: .network(settings.database.link, credential: credential), expects: .database,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), missed: { missed.yield($0) },
             logger: Logger(label: "command") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await keeper.run() }
             defer { group.cancelAll() }
-            guard await isConnected(keeper.requester) else {
-                throw absence("what listens there opens no link within \(patience.components.seconds) s", settings)
-            }
+            if let reason = await hindrance(keeper.requester, misses) { throw absence(reason, settings) }
             do {
                 return try await body(LinkStore(keeper.requester))
             } catch let failure as StoreFailure {
                 throw try judged(failure)
             }
-        }
-    }
-
-    /// Why nobody listens there, as TCP says at once; `nil` where somebody does.
-    private static func silence(at endpoint: Endpoint) async -> String? {
-        do {
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connectTimeout(.seconds(patience.components.seconds))
-                .connect(host: endpoint.host, port: Int(endpoint.port)).get()
-            try? await channel.close()
-            return nil
-        } catch {
-            return "nobody listens there"
         }
     }
 
@@ -76,15 +60,20 @@ enum OperatorLink {
         return CommandFailure("no database service answers at \(settings.database.link): \(reason). \(advice)")
     }
 
-    private static func isConnected(_ requester: LinkRequester) async -> Bool {
-        await withTaskGroup(of: Bool.self) { group in
-            group.addTask { await requester.connected() }
+    /// Waits for the link: `nil` once it is open, else why it is not, which the first try tells.
+    private static func hindrance(_ requester: LinkRequester, _ misses: AsyncStream<String>) async -> String? {
+        await withTaskGroup(of: String?.self) { group in
+            group.addTask { await requester.connected() ? nil : "cancelled" }
+            group.addTask {
+                for await reason in misses { return reason }
+                return "cancelled"
+            }
             group.addTask {
                 try? await Task.sleep(for: patience)
-                return false
+                return "what listens there opens no link within \(patience.components.seconds) s"
             }
             defer { group.cancelAll() }
-            return await group.next() ?? false
+            return await group.next() ?? nil
         }
     }
 
