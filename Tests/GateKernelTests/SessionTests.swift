@@ -60,6 +60,20 @@ import Testing
         }
     }
 
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func `are not blamed on the other node where nobody listens`(host: String) async throws {
+        try await withKernels(2, at: host) { nodes in
+            let (near, far) = (nodes[0], nodes[1])
+            try await near.know(far)
+            await far.stop()
+            for _ in 0..<50 {
+                let failure = try #require(await near.connect(to: far.uuid).failure)
+                #expect(failure.code == .unreachable)
+                #expect(failure.reason != ConnectFault.unanswered)
+            }
+        }
+    }
+
     @Test func `end on both sides an hour after the other side's certificate`() async throws {
         try await withKernels(2) { nodes in
             let (near, far) = (nodes[0], nodes[1])

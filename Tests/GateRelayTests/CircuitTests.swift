@@ -271,6 +271,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [(0, false), (1, true)])
+    func `ends when it has one hop reach for a next node more often than allowed`(most: Int, isBuilt: Bool) throws {
+        var limits = RelayLimits()
+        limits.extendsPerCircuit = most
+        let circuit = try TestCircuit(relays: 2, limits: limits)
+        circuit.build()
+        #expect(circuit.isBuilt == isBuilt)
+        #expect((circuit.failure == nil) == isBuilt)
+        #expect(circuit.reached.isEmpty != isBuilt)
+    }
+
     @Test func `ends when it is not built in time, idle for long or too old`() throws {
         let slow = try TestCircuit(relays: 2)
         slow.begin()

@@ -30,7 +30,7 @@ final class WorkerRegistry: Sendable {
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
     /// How long giving the registration back may take; then its lease runs out by itself.
-    static let endPatience = Duration.seconds(2)
+    static let endPatience = Duration.seconds(1)
 
     init(
         store: any KernelStore, kernel: KernelState, row: WorkerRow, lease: Duration, logger: Logger,

@@ -54,6 +54,10 @@ struct Dialler: Sendable {
         do {
             return .success(try await outcome.futureResult.get())
         } catch let failure as SessionFailure {
+            // A connection that never came to be ends its handshake, too, and perhaps first; TCP's reason says more.
+            do { _ = try await connected.get() } catch {
+                return .failure(ConnectFault(.unreachable, "\(address): \(error)"))
+            }
             let fault = ConnectFault(failure)
             host.noteRefusal(of: node, at: "\(address)", isInbound: false, fault.reason)
             return .failure(fault)

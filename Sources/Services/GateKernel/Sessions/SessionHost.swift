@@ -91,24 +91,24 @@ final class SessionHost: Sendable {
     }
 
     /// A session stands: it is entered, told what we have, and of two with one node one is closed.
-    func entered(_ session: SessionEndpoint, _ certificate: WorkerCertificate?) -> KernelState.Entry {
+    func entered(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Entry {
         let entry = kernel.established(session, own: own, settings: table.settings)
         guard case .entered(let loser) = entry else { return entry }
         kernel.metrics.sessionsEstablished.add()
         kernel.logger.debug(
             "Session established", metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)"])
         session.enqueue(.extenders(kernel.extenders))
-        noteSighting(of: session, certificate)
+        noteSighting(of: session, proof)
         loser?.eventLoop.execute { loser?.close(.duplicate) }
         return entry
     }
 
     /// A session with a peer stands or stood until now.
-    func noteSighting(of session: SessionEndpoint, _ certificate: WorkerCertificate?) {
-        guard let certificate, let node = session.peer.node else { return }
+    func noteSighting(of session: SessionEndpoint, _ proof: PeerProof?) {
+        guard let proof, let node = session.peer.node else { return }
         registry.withLock { $0 }?.note(
             PeerSighting(
-                node: node, bundleHash: certificate.bundle.hash, features: certificate.features, isRelay: nil,
+                node: node, bundleHash: proof.bundleHash, features: proof.features, isRelay: nil,
                 record: [], at: SystemClock.wall()))
     }
 

@@ -40,7 +40,7 @@ final class SessionOwner {
     /// Why admission refused, so that the log says more than the failure.
     private var refusal: PeerTable.Refusal?
     private var claimed: NodeUUID?
-    private var certificate: WorkerCertificate?
+    private var proof: PeerProof?
     private let isInbound: Bool
 
     init(
@@ -56,7 +56,7 @@ final class SessionOwner {
     /// Whether a proven peer may have the session.
     func admit(_ claim: PeerClaim) -> Bool {
         claimed = claim.peer.node
-        certificate = claim.certificate
+        proof = claim.certificate.map(PeerProof.init)
         refusal = host.refusal(of: claim, isInbound: isInbound)
         return refusal == nil
     }
@@ -79,14 +79,14 @@ final class SessionOwner {
             id: established.session, peer: peer, eventLoop: eventLoop,
             way: SessionEndpoint.Way(
                 isRelayed: origin.isRelayed, isInbound: isInbound, address: origin.address?.ip,
-                certifiedUntil: certificate?.notAfter),
+                certifiedUntil: proof?.notAfter),
             since: SystemClock.wall(), driver: driver, kernel: host.kernel)
         if origin.awaitsAdmission { unconfirmed = session } else { enter(session) }
     }
 
     private func enter(_ session: SessionEndpoint) {
         unconfirmed = nil
-        switch host.entered(session, certificate) {
+        switch host.entered(session, proof) {
         case .entered(let loser):
             endpoint = session
             // Of two sessions with one node the asker gets the one that stays.
@@ -110,7 +110,7 @@ final class SessionOwner {
         unconfirmed = nil
         if let endpoint {
             endpoint.ended(reason: "\(failure)")
-            host.noteSighting(of: endpoint, certificate)
+            host.noteSighting(of: endpoint, proof)
             self.endpoint = nil
         } else if isInbound {
             host.failed(failure, refusal: refusal, peer: claimed, address: origin.address.map { "\($0)" } ?? "")
@@ -122,6 +122,19 @@ final class SessionOwner {
     private func handshakeEnded() {
         if let counted = origin.counted { host.gate.ended(counted) }
         origin.counted = nil
+    }
+}
+
+/// What is kept of a peer's certificate for as long as its session stands.
+struct PeerProof {
+    let bundleHash: [UInt8]
+    let features: UInt64
+    let notAfter: UnixTime
+
+    init(_ certificate: WorkerCertificate) {
+        bundleHash = certificate.bundle.hash
+        features = certificate.features
+        notAfter = certificate.notAfter
     }
 }
 
