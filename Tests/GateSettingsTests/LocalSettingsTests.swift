@@ -36,6 +36,14 @@ import Testing
         #expect(try await load(SettingsText.yaml(of: defaults)) == defaults)
     }
 
+    @Test(arguments: ["a\"b", "a\\b", "a\nb", "tab\tnext\u{85}line\u{2028}", "bell\u{7}", "é/😀", "~", " a "])
+    func `a path reads back as it was written, whatever is in it`(path: String) async throws {
+        var settings = LocalSettings(directory: "/node")
+        settings.database.path = path
+        settings.extenders = ["chat": path]
+        #expect(try await load(SettingsText.yaml(of: settings)) == settings)
+    }
+
     @Test func `every key's example is a value that the key takes`() async throws {
         for key in SettingsKey.all {
             let parts = key.path.split(separator: ".")

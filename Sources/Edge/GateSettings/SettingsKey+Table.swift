@@ -140,4 +140,20 @@ private func isName(_ text: String) -> Bool {
 }
 
 @Sendable private func quoted(_ endpoint: Endpoint) -> String { "\"\(endpoint)\"" }
-@Sendable private func quoted(_ text: String) -> String { "\"\(text)\"" }
+
+/// A double-quoted scalar of YAML 1.2 (section 7.3.1).
+@Sendable private func quoted(_ text: String) -> String {
+    "\"\(text.unicodeScalars.map(escaped).joined())\""
+}
+
+/// Quotes, backslashes, line breaks and what is not printable (section 5.1) stand as escapes.
+private func escaped(_ scalar: Unicode.Scalar) -> String {
+    switch scalar.value {
+    case 0x22, 0x5c: return "\\\(scalar)"
+    case 0x20...0x7e, 0xa0...0x2027, 0x202a...0xd7ff, 0xe000...0xfefe, 0xff00...0xfffd, 0x10000...0x10ffff:
+        return String(scalar)
+    default:
+        let digits = String(scalar.value, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+}
