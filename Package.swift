@@ -183,8 +183,12 @@ for (index, module) in modules.enumerated() {
     }
 }
 
-// GATE_FUZZ=1 swift build --scratch-path .build-fuzz --product Fuzz…: unsafe flags would bar us as a dependency otherwise.
+// With GATE_FUZZ=1 our modules are instrumented, and there is a program `fuzz` (see `.ci/fuzz`); otherwise its unsafe
+// flags would bar us as a dependency.
 let isFuzzing = Context.environment["GATE_FUZZ"] == "1"
+let instrumented: [SwiftSetting] =
+    isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])] : []
+let instrumentedC: [CSetting] = isFuzzing ? [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])] : []
 
 let strict: [SwiftSetting] =
     [
@@ -194,7 +198,7 @@ let strict: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
-    ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
+    ] + instrumented
 
 let systemLibraries = ["CSodium", "CZlib"]
 
@@ -204,7 +208,8 @@ func target(_ module: Module) -> Target {
     if systemLibraries.contains(module.name) { return .systemLibrary(name: module.name, path: path) }
     switch module.layer {
     case .system:
-        return .target(name: module.name, path: path)
+        // Sanitizers bring an allocator of their own, beside which `CWipe` has no place.
+        return .target(name: module.name, path: path, cSettings: module.name == "CWipe" ? [] : instrumentedC)
     case .programs:
         return .executableTarget(name: module.name, dependencies: dependencies, path: path, swiftSettings: strict)
     case .core, .edge, .services, .extenders, .testKit:
@@ -236,20 +241,21 @@ func memoryProbeProgram(_ name: String, _ folder: String, _ uses: [String] = [])
         swiftSettings: strict)
 }
 
-func fuzzTarget(_ name: String, _ modules: [String]) -> Target {
-    .executableTarget(
-        name: "Fuzz\(name)", dependencies: modules.map { .byName(name: $0) } + [nioCore], path: "Tests/Fuzz/\(name)",
-        swiftSettings: [.swiftLanguageMode(.v5), .unsafeFlags(["-sanitize=fuzzer,address"])],
-        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
-}
+/// What is given arbitrary bytes; ordinary tests replay it, the program searches it.
+let fuzzEntries = Target.target(
+    name: "FuzzEntries",
+    dependencies: [
+        "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateLink", "GateStore", "GateSettings",
+        "GateLinkTransport", "GateLinkStore", "GateDatabase", "Socks5", "GateTestKit",
+    ].map { .byName(name: $0) } + [nioCore],
+    path: "Tests/Fuzz/Entries", swiftSettings: strict)
 
-let fuzzTargets =
+let fuzzProgram: [Target] =
     isFuzzing
     ? [
-        fuzzTarget("WireMessages", ["GateWire"]), fuzzTarget("FlightHeader", ["GateWire"]),
-        fuzzTarget("HandshakeFlights", ["GateSession", "GateTestKit"]),
-        fuzzTarget("SessionRecords", ["GateSession", "GateTestKit"]),
-        fuzzTarget("LinkFrames", ["GateLink"]), fuzzTarget("Socks5", ["Socks5"]),
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzEntries"], path: "Tests/Fuzz/Program", swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
     ] : []
 
 let package = Package(
@@ -285,9 +291,10 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", .upToNextMinor(from: "7.10.0")),
         .package(url: "https://github.com/jpsim/Yams", .upToNextMinor(from: "6.2.2")),
     ],
-    targets: modules.map(target) + moduleTests + fuzzTargets
+    targets: modules.map(target) + moduleTests + fuzzProgram
         + [
             testTarget("Architecture", []),
+            fuzzEntries, testTarget("FuzzReplay", ["FuzzEntries", "GateTestKit"]),
             memoryProbe, memoryProbeProgram("memory-probe", "MemoryProbeWiped", ["CWipe"]),
             memoryProbeProgram("memory-probe-unwiped", "MemoryProbeUnwiped"),
             testTarget(

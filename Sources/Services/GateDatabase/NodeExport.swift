@@ -29,6 +29,13 @@ package enum NodeExport {
         let identity = try await vault.sealedIdentity(with: hostKey)
         let content = try await Content(of: store)
         guard let bytes = try? JSONEncoder().encode(content) else { throw .invalid("the content cannot be written") }
+        return try sealed(bytes: Array(bytes), identity: identity, hostKey: hostKey)
+    }
+
+    /// The same of content that is written already and an identity that `hostKey` sealed (`IdentityKey.sealed`).
+    package static func sealed(
+        bytes: [UInt8], identity: [UInt8], hostKey: GuardedSecret
+    ) throws(StoreFailure) -> [UInt8] {
         let starts = Array(stride(from: 0, to: bytes.count, by: chunkBytes))
         var export = [form] + number(identity.count, 2) + identity + number(starts.count, 4)
         for (index, start) in starts.enumerated() {

@@ -16,7 +16,8 @@ package struct TestNode {
     /// The node number `number`; its certificate holds for a day from `wall`.
     package init(
         _ number: UInt8, sharedSecret: SharedSecret? = nil, suites: [NoiseSuite] = [.standard],
-        settings: SessionSettings = SessionSettings(), wall: UnixTime = ManualClock().wall
+        settings: SessionSettings = SessionSettings(), wall: UnixTime = ManualClock().wall,
+        entropy: HandshakeEntropy = .system
     ) throws {
         identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
         let key = StaticKey(secret: try GuardedSecret([UInt8](repeating: number ^ 0x5a, count: 32)))
@@ -28,7 +29,7 @@ package struct TestNode {
             credentials: WorkerCredentials(
                 node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded),
             sharedSecret: sharedSecret, suites: suites, settings: settings, slab: try SecretSlab(),
-            random: FastRandom(seed: [UInt8](repeating: number, count: 32)),
+            random: FastRandom(seed: [UInt8](repeating: number, count: 32)), entropy: entropy,
             remember: { window.window.remember($0, minute: $1, now: $2) })
     }
 }

@@ -1,0 +1,22 @@
+import GateWire
+import NIOCore
+
+/// Any bytes as an opened flight header: refused, or written as it was read.
+enum FlightHeaderInput {
+    static func run(_ bytes: [UInt8]) {
+        let bytes = ByteBuffer(bytes: bytes)
+        guard let header = FlightHeader(bytes) else { return }
+        precondition(header.encoded == bytes, "one encoding")
+        precondition(header.messageBytes <= header.bodyBytes, "a message lies in its body")
+        precondition(header.bodyBytes <= WireLimits.flightBodyBytesMax, "a body is bounded")
+    }
+
+    static let seeds: [[UInt8]] = [
+        FlightHeader(
+            pattern: .mutual, context: .peer, suite: [1, 1, 1], offers: [2, 2, 2], minute: 30_000_000, bodyBytes: 1500,
+            messageBytes: 1300),
+        FlightHeader(
+            pattern: .anonymous, context: .endToEnd, suite: [2, 2, 2], offers: [6, 6, 6], minute: 0,
+            bodyBytes: WireLimits.flightBodyBytesMax, messageBytes: 0),
+    ].map(\.encoded.bytes)
+}
