@@ -202,6 +202,64 @@ import Testing
         #expect(pair.acceptorEvents == [.message(.extenders([])), .closed(.recordRefused)])
     }
 
+    @Test func `empty data and empty credit break the protocol`() throws {
+        for message in [SessionMessage.streamData(alias: 1, ByteBuffer()), .circuitCredit(circuit: 1, cells: 0)] {
+            // Below the queue of the other side, which drops empty data.
+            var plaintext = ByteBuffer()
+            MessageCodec.encode(message, into: &plaintext)
+            var session = try Self.session()
+            var events: [PeerEvent] = []
+            session.received(plaintext: &plaintext, into: &events)
+            let failure = session.failure
+            #expect(failure == .protocolViolation)
+            #expect(events.isEmpty)
+        }
+    }
+
+    @Test func `of many pings only the last is answered`() throws {
+        var session = try Self.session()
+        var events: [PeerEvent] = []
+        var pings = ByteBuffer()
+        for number in 0..<5000 as Range<UInt64> { MessageCodec.encode(.ping(number), into: &pings) }
+
+        session.received(plaintext: &pings, into: &events)
+
+        var output = ByteBuffer()
+        session.seal(into: &output, budget: 1 << 20)
+        #expect(output.readableBytes < 200)
+        let isSendable = session.isSendable
+        #expect(!isSendable)
+    }
+
+    @Test func `whoever makes us answer and does not read loses the session`() throws {
+        var session = try Self.session()
+        var count = 0
+        while session.failure == nil, count < 100_000 {
+            session.enqueue(.circuitDestroy(circuit: 1, reason: 1))
+            count += 1
+        }
+
+        let (failure, waiting) = (session.failure, session.queuedBytes)
+        #expect(failure == .limitExceeded)
+        #expect(waiting < 100, "only the close message waits")
+    }
+
+    /// The acceptor's side of a session of its own.
+    private static func session() throws -> Session {
+        let (dialler, acceptor) = (try TestNode(1), try TestNode(2))
+        let clock = ManualClock()
+        var initiator = Handshake(
+            dialling: acceptor.node, context: .peer, presence: .mutual(dialler.credentials),
+            environment: dialler.environment)
+        var responder = Handshake(accepting: [.peer], environment: acceptor.environment)
+        var (there, back) = (ByteBuffer(), ByteBuffer())
+        _ = initiator.start(wall: clock.wall, into: &there)
+        _ = responder.received(&there, wall: clock.wall, admit: { _ in true }, into: &back)
+        _ = initiator.received(&back, wall: clock.wall, admit: { _ in true }, into: &there)
+        _ = responder.received(&there, wall: clock.wall, admit: { _ in true }, into: &back)
+        return try Session(responder.finish(), environment: acceptor.environment, at: clock.now)
+    }
+
     @Test func `an alias out of order closes the session with a reason`() throws {
         var pair = try pair()
         pair.dialler.enqueue(open(5))

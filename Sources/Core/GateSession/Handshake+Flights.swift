@@ -47,7 +47,7 @@ extension Handshake {
         guard let suite = NoiseSuite(numbers: header.suite) else { return fail(.noCommonSuite) }
         choices = header
         noise = try makeNoise(suite, header)
-        _ = try noise?.readMessage(message)
+        guard try noise?.readMessage(message).readableBytes == 0 else { return fail() }
         _ = try writeFlight(2, answer(wall), payload: answer(wall).choices + certificate, into: &output)
         switch header.pattern {
         case .mutual:
@@ -88,7 +88,7 @@ extension Handshake {
         guard var payload, let choices = payload.readBytes(length: FlightHeader.choicesByteCount),
             choices == header.choices, let staticKey = noise?.remoteStaticKey
         else { return fail() }
-        guard let certificate = WorkerCertificate(from: &payload),
+        guard let certificate = WorkerCertificate(from: &payload), payload.readableBytes == 0,
             let node = try? certificate.verify(
                 expecting: expecting, staticKey: staticKey, own: environment.node, at: wall,
                 known: &environment.knownSignatures)

@@ -9,6 +9,8 @@ struct Outbox {
     static let turnBytes = 8192
     /// Records with less room than this take no more data.
     static let leastRoom = 64
+    /// Bytes of control messages that may wait, as encoded: whoever makes us answer and does not read costs no more.
+    static let controlBytesMax = 256 * 1024
 
     private enum Flow: Equatable {
         case stream(UInt32)
@@ -18,6 +20,8 @@ struct Outbox {
 
     private var control = Fifo<SessionMessage>()
     private var controlBytes = 0
+    /// The number of the last ping that was not answered yet: the only one that is answered.
+    private var pong: UInt64?
     private var interactive = Fifo<Flow>()
     private var bulk = Fifo<Flow>()
     private var messages: [MessageFlowKey: MessageFlow] = [:]
@@ -31,13 +35,19 @@ struct Outbox {
     /// Bytes that wait, sendable or not, without the few that frame them.
     var queuedBytes: Int { controlBytes + messageBytes + cellBytes + streamBytes }
 
+    /// Whether more control messages wait than may.
+    var isOverfull: Bool { controlBytes > Outbox.controlBytesMax }
+
     /// Whether a record can be made now.
-    var isSendable: Bool { !control.isEmpty || !interactive.isEmpty || !bulk.isEmpty }
+    var isSendable: Bool { !control.isEmpty || pong != nil || !interactive.isEmpty || !bulk.isEmpty }
 
     mutating func append(control message: SessionMessage) {
         control.append(message)
         controlBytes += MessageCodec.encodedBytes(message)
     }
+
+    /// Answers a ping, in the place of an answer that still waits.
+    mutating func append(pong number: UInt64) { pong = number }
 
     mutating func append(message: ExtenderMessage) {
         precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has its bound")
@@ -88,6 +98,10 @@ struct Outbox {
             MessageCodec.encode(message, into: &output)
             controlBytes -= count
             _ = control.popFirst()
+        }
+        if let number = pong, output.writerIndex + MessageCodec.encodedBytes(.pong(number)) <= end {
+            MessageCodec.encode(.pong(number), into: &output)
+            pong = nil
         }
         fill(&output, end: end, streams: &streams, from: \.interactive)
         fill(&output, end: end, streams: &streams, from: \.bulk)

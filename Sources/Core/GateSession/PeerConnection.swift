@@ -61,7 +61,7 @@ package struct PeerConnection: ~Copyable {
     package mutating func start(
         at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
-        handshakeDeadline = now + environment.settings.handshakeTime
+        handshakeDeadline = now + environment.handshakeTime()
         if let step = handshake?.start(wall: wall, into: &output) { follow(step, at: now, into: &events) }
     }
 

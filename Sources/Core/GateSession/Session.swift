@@ -68,9 +68,11 @@ package struct Session: ~Copyable {
     package mutating func makeAlias() -> UInt32? { streams.makeAlias() }
 
     /// Puts a message into its queue. Data and ends of streams that are gone are dropped; after `close` everything is.
-    /// The caller keeps to the other side's credit, so queues are bounded by what it was granted.
+    /// The caller keeps to the other side's credit, so queues are bounded by what it was granted; more than
+    /// ``Outbox/controlBytesMax`` of control messages end the session.
     package mutating func enqueue(_ message: SessionMessage) {
         guard failure == nil else { return }
+        defer { if outbox.isOverfull { violate(.limitExceeded) } }
         switch message {
         case .ping, .pong, .extenders, .receipt, .streamAcknowledged, .circuitCredit, .circuitDestroy:
             outbox.append(control: message)
@@ -172,13 +174,15 @@ package struct Session: ~Copyable {
 
     private mutating func received(_ message: SessionMessage, into events: inout [PeerEvent]) -> SessionFailure? {
         switch message {
+        case .streamData(_, let data) where data.readableBytes == 0: return .protocolViolation
+        case .circuitCredit(_, 0): return .protocolViolation
         case .streamData(let alias, let data):
             switch streams.received(data.readableBytes, of: alias) {
             case .accepted: events.append(.message(message))
             case .ignored: break
             case .refused(let failure): return failure
             }
-        case .ping(let number): outbox.append(control: .pong(number))
+        case .ping(let number): outbox.append(pong: number)
         case .pong: break
         case .close(let reason): end(.closedByPeer(reason), telling: nil)
         case .message: return .protocolViolation

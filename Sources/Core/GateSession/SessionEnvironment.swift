@@ -69,6 +69,13 @@ package final class SessionEnvironment {
         self.remember = remember
     }
 
+    /// How long this handshake may take: the setting less up to a fifth of it, so that a close after silence has no time
+    /// of its own.
+    func handshakeTime() -> Duration {
+        let longest = Int(settings.handshakeTime / .milliseconds(1))
+        return .milliseconds(longest - random(in: 0...longest / 5))
+    }
+
     /// A number of the range, each equally likely.
     func random(in range: ClosedRange<Int>) -> Int {
         range.lowerBound + Int(random.below(UInt64(range.upperBound - range.lowerBound) + 1))

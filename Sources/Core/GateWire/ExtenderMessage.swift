@@ -29,11 +29,9 @@ package struct ExtenderMessage: Equatable, Sendable {
         package static let receiptWanted = Flags(rawValue: 1)
         /// The payload is awaited by a person and travels in the interactive class, otherwise in bulk.
         package static let interactive = Flags(rawValue: 2)
-        /// The payload is compressed (zlib), its first four bytes the length before compression.
-        package static let compressed = Flags(rawValue: 4)
 
-        /// Every bit that means something.
-        package static let known: Flags = [.receiptWanted, .interactive, .compressed]
+        /// Every bit that means something. 4 is kept for compression, which this version does not speak.
+        package static let known: Flags = [.receiptWanted, .interactive]
     }
 
     /// The class in which the message waits.

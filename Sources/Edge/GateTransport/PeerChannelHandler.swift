@@ -26,6 +26,8 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     private var events: [PeerEvent] = []
     private var output = ByteBuffer()
     private var timer: Scheduled<Void>?
+    /// When the timer fires.
+    private var timerDeadline = MonotonicInstant(nanoseconds: .max)
     private var hasEnded = false
 
     /// Sealed at once: a few records, so that a flush is few system calls.
@@ -87,6 +89,7 @@ package final class PeerChannelHandler: ChannelInboundHandler {
             &input, at: SystemClock.now(), wall: SystemClock.wall(), admit: { delegate.admit($0) }, into: &output,
             events: &events)
         sendOutput(context)
+        hasten(context)
         report()
     }
 
@@ -164,8 +167,16 @@ package final class PeerChannelHandler: ChannelInboundHandler {
         delegate.closed(failure)
     }
 
+    /// Deadlines mostly move later, and a timer that fires early asks again; one that moved forward needs a new timer.
+    private func hasten(_ context: ChannelHandlerContext) {
+        guard !hasEnded, let deadline = connection.nextDeadline, deadline < timerDeadline else { return }
+        timer?.cancel()
+        schedule(context)
+    }
+
     private func schedule(_ context: ChannelHandlerContext) {
         guard let deadline = connection.nextDeadline else { return }
+        timerDeadline = deadline
         let left = max(deadline.nanoseconds - SystemClock.now().nanoseconds, 1_000_000)
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(left)) { self.fire() }
     }

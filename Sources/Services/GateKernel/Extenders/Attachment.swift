@@ -95,7 +95,8 @@ final class Attachment: @unchecked Sendable {
     }
 
     private func opened(_ alias: UInt32, _ open: LinkStreamOpen) {
-        guard streams[alias] == nil, streams.count < Attachment.streamsMax else {
+        // Even numbers are this side's.
+        guard alias % 2 == 1, streams[alias] == nil, streams.count < Attachment.streamsMax else {
             return send(.streamReset(alias: alias, code: StreamResetCode.refused.rawValue))
         }
         guard open.extender == extender, let session = kernel.session(open.session) else {
@@ -206,8 +207,10 @@ final class Attachment: @unchecked Sendable {
     }
 
     private func open(_ bridge: StreamBridge, credit: UInt64) {
-        bridge.linkAlias = nextAlias
-        nextAlias += 2
+        guard streams.count < Attachment.streamsMax else {
+            return toSession(bridge, .reset(code: StreamResetCode.refused.rawValue))
+        }
+        bridge.linkAlias = makeAlias()
         streams[bridge.linkAlias] = LinkStream(bridge: bridge, limit: credit)
         _ = outlet(to: bridge.session)
         send(
@@ -216,6 +219,13 @@ final class Attachment: @unchecked Sendable {
                 LinkStreamOpen(
                     id: bridge.id, extender: extender, session: bridge.session.id, peer: bridge.session.peer,
                     priority: bridge.priority, credit: credit)))
+    }
+
+    /// The next even number that no stream has; the numbers come round after 2³¹ streams.
+    private func makeAlias() -> UInt32 {
+        while nextAlias == 0 || streams[nextAlias] != nil { nextAlias &+= 2 }
+        defer { nextAlias &+= 2 }
+        return nextAlias
     }
 
     private func take(_ notice: ToLink.Notice, of session: SessionEndpoint) {

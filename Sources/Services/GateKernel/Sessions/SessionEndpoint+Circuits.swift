@@ -10,6 +10,8 @@ struct CircuitTable {
     var parties: [UInt32: any CircuitParty] = [:]
     /// Those that got something in the read that is being worked off.
     var touched: [any CircuitParty] = []
+    /// Credit for cells that the neighbour granted while too much waited for it.
+    var heldBack: [UInt32: UInt32] = [:]
     /// The next number of our own: odd where we dialled.
     private var nextNumber: UInt32
 
@@ -50,7 +52,7 @@ extension SessionEndpoint {
             guard let run = cells.readSlice(length: count * Cell.byteCount) else { return }
             guard let party = circuits.parties[circuit] ?? opened(circuit, by: run) else { continue }
             party.received(run, circuit: circuit, on: self)
-            circuits.touched.append(party)
+            touch(party)
         }
     }
 
@@ -60,7 +62,34 @@ extension SessionEndpoint {
         return circuits.enter(party)
     }
 
-    func leave(_ circuit: UInt32) { circuits.parties[circuit] = nil }
+    func leave(_ circuit: UInt32) {
+        circuits.parties[circuit] = nil
+        circuits.heldBack[circuit] = nil
+    }
+
+    /// The neighbour takes more cells of a circuit; it is told so once what waits for the neighbour has gone.
+    func credited(_ count: UInt32, _ circuit: UInt32) {
+        guard let party = circuits.parties[circuit] else { return }
+        guard !isBackedUp else {
+            let (sum, overflows) = circuits.heldBack[circuit, default: 0].addingReportingOverflow(count)
+            circuits.heldBack[circuit] = overflows ? .max : sum
+            return
+        }
+        party.credited(count, circuit: circuit, on: self)
+        touch(party)
+    }
+
+    func passOnCircuitCredit() {
+        guard !circuits.heldBack.isEmpty else { return }
+        let held = circuits.heldBack
+        circuits.heldBack = [:]
+        for (circuit, count) in held { credited(count, circuit) }
+        circuitBatchEnded()
+    }
+
+    private func touch(_ party: any CircuitParty) {
+        if circuits.touched.last !== party { circuits.touched.append(party) }
+    }
 
     func circuitBatchEnded() {
         guard !circuits.touched.isEmpty else { return }
@@ -73,6 +102,7 @@ extension SessionEndpoint {
         let ending = circuits.parties
         circuits.parties = [:]
         circuits.touched = []
+        circuits.heldBack = [:]
         for (circuit, party) in ending { party.sessionEnded(circuit: circuit, on: self) }
     }
 

@@ -1,6 +1,7 @@
 import GateLink
 import GateModel
 import GateWire
+import Logging
 import NIOCore
 
 /// A standing session as the rest of the worker sees it: which streams and circuits go over it, and where their bytes
@@ -25,9 +26,19 @@ final class SessionEndpoint: @unchecked Sendable {
     private var streams: [UInt32: StreamBridge] = [:]
     private var halfClosed: [UInt32: StreamEnds] = [:]
     private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
+    /// Streams whose extenders have not been told all that the peer granted.
+    private var heldBack: Set<UInt32> = []
+    /// Whether the peer's list of extenders changed in the read that is being worked off.
+    private var hasNewExtenders = false
 
     /// Bytes that wait below which extenders may send more.
     static let lowWaterBytes = 1 << 20
+    /// Bytes that wait above which credit of the peer's, for streams and circuits, is kept back.
+    static let highWaterBytes = 8 << 20
+    /// What all streams together may have on the way to the peer; each has its share, one at most a window.
+    static let streamBytesMax: UInt64 = 16 << 20
+    /// Bytes that wait at which the session ends: the peer does not read.
+    static let waitingBytesMax = 128 << 20
     /// Bytes of messages that one extender may have on the way to one peer. Streams have windows of their own.
     static let extenderWindowBytes: UInt64 = 8 << 20
 
@@ -85,7 +96,10 @@ final class SessionEndpoint: @unchecked Sendable {
             guard let bridge = streams[alias] else { return }
             kernel.metrics.streamBytesIn.add(data.readableBytes)
             toLink(bridge, .data(data))
-        case .streamCredit(let alias, let limit): toLink(alias, .credit(limit: limit))
+        case .streamCredit(let alias, let limit):
+            guard let bridge = streams[alias] else { return }
+            bridge.credit.grant(limit)
+            passOnCredit(bridge)
         case .streamAcknowledged(let alias, let offset): toLink(alias, .acknowledged(offset: offset))
         case .streamFinish(let alias):
             toLink(alias, .finish)
@@ -96,10 +110,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .streamOpen(let alias, let id, let extender, let priority, let credit):
             opened(alias, id, extender, priority, credit)
         case .cells(let cells): received(cells: cells)
-        case .circuitCredit(let circuit, let count):
-            guard let party = circuits.parties[circuit] else { return }
-            party.credited(count, circuit: circuit, on: self)
-            circuits.touched.append(party)
+        case .circuitCredit(let circuit, let count): credited(count, circuit)
         case .circuitDestroy(let circuit, let reason):
             circuits.parties.removeValue(forKey: circuit)?.destroyed(reason, circuit: circuit, on: self)
         case .extenders(let list): changed(extenders: list)
@@ -111,6 +122,10 @@ final class SessionEndpoint: @unchecked Sendable {
 
     /// The driver has worked off a read.
     func batchEnded() {
+        if hasNewExtenders {
+            hasNewExtenders = false
+            toEveryLink { .extenders(extenders) }
+        }
         for link in outlets.values { link.outlet.flush() }
         circuitBatchEnded()
         flush()
@@ -123,6 +138,7 @@ final class SessionEndpoint: @unchecked Sendable {
         for (_, bridge) in streams { toLink(bridge, .reset(code: StreamResetCode.peerGone.rawValue)) }
         streams = [:]
         halfClosed = [:]
+        heldBack = []
         for link in outlets.values { link.outlet.flush() }
         circuitsEnded()
         kernel.ended(self, reason: reason)
@@ -135,8 +151,18 @@ final class SessionEndpoint: @unchecked Sendable {
     func flush() {
         guard let driver else { return }
         driver.flush()
-        if driver.waitingByteCount < SessionEndpoint.lowWaterBytes { grant() }
+        let waiting = driver.waitingByteCount
+        if waiting < SessionEndpoint.lowWaterBytes {
+            grant()
+            passOnHeldBack()
+        } else if waiting > SessionEndpoint.waitingBytesMax {
+            kernel.logger.info("A peer does not read: its session ends", metadata: ["session": "\(id)"])
+            close(.limitExceeded)
+        }
     }
+
+    /// Whether so much waits that the peer's credit is kept back.
+    var isBackedUp: Bool { driver.map { $0.waitingByteCount > SessionEndpoint.highWaterBytes } ?? true }
 
     func close(_ reason: SessionCloseReason) { driver?.close(reason) }
 
@@ -169,6 +195,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .open: break
         case .data(let data):
             kernel.metrics.streamBytesOut.add(data.readableBytes)
+            bridge.credit.count(data.readableBytes)
             enqueue(.streamData(alias: alias, data))
         case .credit(let limit): enqueue(.streamCredit(alias: alias, limit: limit))
         case .acknowledged(let offset): enqueue(.streamAcknowledged(alias: alias, offset: offset))
@@ -186,6 +213,7 @@ final class SessionEndpoint: @unchecked Sendable {
             return toLink(bridge, .reset(code: StreamResetCode.refused.rawValue))
         }
         bridge.sessionAlias = alias
+        bridge.credit = .opener
         streams[alias] = bridge
         enqueue(
             .streamOpen(
@@ -204,8 +232,32 @@ final class SessionEndpoint: @unchecked Sendable {
         let bridge = StreamBridge(
             id: id, extender: extender, priority: priority, session: self, attachment: attachment)
         bridge.sessionAlias = alias
+        bridge.credit.grant(credit)
         streams[alias] = bridge
-        toLink(bridge, .open(credit: credit))
+        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
+        if bridge.credit.isHeldBack { heldBack.insert(alias) }
+    }
+
+    /// A stream's share of ``streamBytesMax`` now.
+    private var streamWindow: UInt64 {
+        let share = SessionEndpoint.streamBytesMax / UInt64(max(streams.count, 1))
+        return min(max(share, StreamLimits.openerCredit), StreamLimits.windowMax)
+    }
+
+    private func passOnCredit(_ bridge: StreamBridge) {
+        if !isBackedUp, let limit = bridge.credit.next(window: streamWindow) { toLink(bridge, .credit(limit: limit)) }
+        if bridge.credit.isHeldBack { heldBack.insert(bridge.sessionAlias) }
+    }
+
+    /// What waits has gone: extenders and circuits learn what the peer granted meanwhile.
+    private func passOnHeldBack() {
+        if !heldBack.isEmpty {
+            let aliases = heldBack
+            heldBack = []
+            for alias in aliases { if let bridge = streams[alias] { passOnCredit(bridge) } }
+            for link in outlets.values { link.outlet.flush() }
+        }
+        passOnCircuitCredit()
     }
 
     private func close(_ alias: UInt32, _ end: StreamEnds) {
@@ -218,6 +270,7 @@ final class SessionEndpoint: @unchecked Sendable {
     private func forget(_ alias: UInt32) {
         streams[alias] = nil
         halfClosed[alias] = nil
+        heldBack.remove(alias)
     }
 
     // MARK: Links
@@ -266,8 +319,9 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     private func changed(extenders list: [ExtenderID]) {
+        guard list != extenders else { return }
         extenders = list
-        toEveryLink { .extenders(list) }
+        hasNewExtenders = true
     }
 
     private func deliver(_ message: ExtenderMessage) {

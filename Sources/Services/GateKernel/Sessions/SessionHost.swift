@@ -141,6 +141,9 @@ final class SessionHost: Sendable {
                 worker: kernel.metrics.worker))
     }
 
+    /// How long a peer that was dialled may take to say its first word after the handshake.
+    var admissionTime: TimeAmount { TimeAmount(table.settings[NodeSettings.handshakeTimeout]) }
+
     /// Decisions or settings changed: sessions that may no longer be are closed.
     func recheck() {
         for session in kernel.sessions where !mayStay(session) {
@@ -150,8 +153,7 @@ final class SessionHost: Sendable {
 
     private func mayStay(_ session: SessionEndpoint) -> Bool {
         if session.isInbound, let address = session.address, !gate.allows(address) { return false }
-        guard let node = session.peer.node else { return true }
-        let peer = SessionPeer.node(node, worker: 0, notAfter: SystemClock.wall())
+        let peer = session.peer.node.map { SessionPeer.node($0, worker: 0, notAfter: SystemClock.wall()) } ?? .anonymous
         return table.refusal(of: peer, context: session.isRelayed ? .endToEnd : .peer) == nil
     }
 

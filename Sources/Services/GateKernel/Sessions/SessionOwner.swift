@@ -37,6 +37,8 @@ final class SessionOwner {
     private(set) var endpoint: SessionEndpoint?
     /// The session that nothing came over yet.
     private var unconfirmed: SessionEndpoint?
+    /// Ends a session that stays unconfirmed.
+    private var confirmation: Scheduled<Void>?
     /// Why admission refused, so that the log says more than the failure.
     private var refusal: PeerTable.Refusal?
     private var claimed: NodeUUID?
@@ -81,11 +83,17 @@ final class SessionOwner {
                 isRelayed: origin.isRelayed, isInbound: isInbound, address: origin.address?.ip,
                 certifiedUntil: proof?.notAfter),
             since: SystemClock.wall(), driver: driver, kernel: host.kernel)
-        if origin.awaitsAdmission { unconfirmed = session } else { enter(session) }
+        guard origin.awaitsAdmission else { return enter(session) }
+        unconfirmed = session
+        // Pings and pongs are not told to us, so the session would not end by itself while the other side only pongs.
+        confirmation = eventLoop.assumeIsolated().scheduleTask(in: host.admissionTime) { [weak self] in
+            self?.unconfirmed?.close(.idle)
+        }
     }
 
     private func enter(_ session: SessionEndpoint) {
         unconfirmed = nil
+        confirmation?.cancel()
         switch host.entered(session, proof) {
         case .entered(let loser):
             endpoint = session
@@ -108,6 +116,7 @@ final class SessionOwner {
         outcome?.fail(failure)
         outcome = nil
         unconfirmed = nil
+        confirmation?.cancel()
         if let endpoint {
             endpoint.ended(reason: "\(failure)")
             host.noteSighting(of: endpoint, proof)

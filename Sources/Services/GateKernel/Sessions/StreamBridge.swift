@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// A bridge is made by the side that sees the stream first and handed to the other.
 ///
-/// `@unchecked Sendable`: `sessionAlias` is touched on the session's loop only, `linkAlias` on the link's only, the
+/// `@unchecked Sendable`: `sessionAlias` and `credit` are touched on the session's loop only, `linkAlias` on the link's only, the
 /// rest is constant.
 final class StreamBridge: @unchecked Sendable {
     let id: StreamID
@@ -19,6 +19,8 @@ final class StreamBridge: @unchecked Sendable {
 
     /// The stream's number on the session; 0 until one is allotted.
     var sessionAlias: UInt32 = 0
+    /// What the peer grants the extender, and how much of it the extender has.
+    var credit = CreditGate()
     /// The stream's number on the link; 0 until one is allotted.
     var linkAlias: UInt32 = 0
 

@@ -1,0 +1,37 @@
+import GateModel
+
+/// Credit that a peer grants on one stream, and the part of it that the extender was told: so much that the bytes that
+/// wait here for a slow or silent peer stay within the stream's share.
+struct CreditGate {
+    /// What the peer has granted, an offset in the stream.
+    private(set) var granted: UInt64 = 0
+    /// What the extender was told of it.
+    private(set) var passedOn: UInt64 = 0
+    /// What the extender has sent.
+    private var sent: UInt64 = 0
+
+    /// The extender learns this without being told.
+    static let opener: CreditGate = {
+        var gate = CreditGate()
+        gate.granted = StreamLimits.openerCredit
+        gate.passedOn = StreamLimits.openerCredit
+        return gate
+    }()
+
+    /// Whether the peer has granted more than the extender knows.
+    var isHeldBack: Bool { passedOn < granted }
+
+    /// Takes a limit of the peer's; one that is lower than an earlier one means nothing.
+    mutating func grant(_ limit: UInt64) { granted = max(granted, limit) }
+
+    /// Counts what the extender sent.
+    mutating func count(_ byteCount: Int) { sent += UInt64(byteCount) }
+
+    /// The limit to tell the extender now, if there is news that is worth a frame.
+    mutating func next(window: UInt64) -> UInt64? {
+        let limit = min(granted, sent + window)
+        guard limit > passedOn, limit == granted || limit - passedOn >= window / 8 else { return nil }
+        passedOn = limit
+        return limit
+    }
+}
