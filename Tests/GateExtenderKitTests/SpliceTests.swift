@@ -42,8 +42,12 @@ private final class SplicingExtender: Extender {
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .connect(to: target).get()
-        let splice = Task { _ = try await stream.splice(with: channel) }
-        task.withLock { $0 = splice }
+        // Under the lock, so that nothing of the splice is seen before it can be cancelled.
+        let splice = task.withLock { task in
+            let splice = Task { _ = try await stream.splice(with: channel) }
+            task = splice
+            return splice
+        }
         try await splice.value
     }
 }

@@ -63,18 +63,12 @@ private func resolve(_ name: String) -> [IPAddress] {
     return addresses
 }
 
-private func address(of socket: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
+/// `socket` is as long as its family says: a `sockaddr_in` holds the address at bytes 4-7, a `sockaddr_in6` at 8-23.
+private func address(of socket: UnsafePointer<sockaddr>) -> IPAddress? {
     switch CInt(socket.pointee.sa_family) {
-    case AF_INET:
-        // A sockaddr of family AF_INET is a sockaddr_in.
-        socket.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
-            withUnsafeBytes(of: address.pointee.sin_addr) { IPAddress(bytes: $0) }
-        }
+    case AF_INET: IPAddress(bytes: UnsafeRawBufferPointer(start: socket, count: MemoryLayout<sockaddr_in>.size)[4..<8])
     case AF_INET6:
-        // A sockaddr of family AF_INET6 is a sockaddr_in6.
-        socket.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
-            withUnsafeBytes(of: address.pointee.sin6_addr) { IPAddress(bytes: $0) }
-        }
+        IPAddress(bytes: UnsafeRawBufferPointer(start: socket, count: MemoryLayout<sockaddr_in6>.size)[8..<24])
     default: nil
     }
 }
@@ -87,10 +81,7 @@ extension IPAddress {
 
     /// The address of a socket address; `nil` for other families.
     init?(_ address: SocketAddress) {
-        switch address {
-        case .v4(let address): self.init(bytes: withUnsafeBytes(of: address.address.sin_addr) { Array($0) })
-        case .v6(let address): self.init(bytes: withUnsafeBytes(of: address.address.sin6_addr) { Array($0) })
-        case .unixDomainSocket: return nil
-        }
+        guard let held = address.withSockAddr({ pointer, _ in Socks5.address(of: pointer) }) else { return nil }
+        self = held
     }
 }

@@ -2,7 +2,9 @@ internal import ArgumentParser
 internal import GateModel
 internal import GateSettings
 internal import GateStore
+internal import GateTransport
 internal import Glibc
+internal import NIOCore
 
 struct CardCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -63,37 +65,14 @@ enum Card {
 enum MachineAddresses {
     /// Public ones first, then private ones; loopback only where there is nothing else, link-local ones never.
     static func all() -> [IPAddress] {
-        var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return [] }
-        defer { freeifaddrs(list) }
-        var found: [IPAddress] = []
-        var next = list
-        while let entry = next {
-            if let address = entry.pointee.ifa_addr.flatMap(address) { found.append(address) }
-            next = entry.pointee.ifa_next
-        }
-        return ranked(found)
+        let devices = (try? System.enumerateDevices()) ?? []
+        return ranked(devices.compactMap { $0.address?.ip })
     }
 
     static func ranked(_ addresses: [IPAddress]) -> [IPAddress] {
         let outer = addresses.filter { !$0.isLoopback && !$0.isLinkLocal }
         guard !outer.isEmpty else { return addresses.filter(\.isLoopback) }
         return outer.filter(\.isPublicUnicast) + outer.filter { !$0.isPublicUnicast }
-    }
-
-    private static func address(_ pointer: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
-        // The kernel gives each address in a structure of its family's size.
-        switch Int32(pointer.pointee.sa_family) {
-        case AF_INET:
-            pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                withUnsafeBytes(of: $0.pointee.sin_addr) { IPAddress(bytes: Array($0)) }
-            }
-        case AF_INET6:
-            pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-                withUnsafeBytes(of: $0.pointee.sin6_addr) { IPAddress(bytes: Array($0)) }
-            }
-        default: nil
-        }
     }
 }
 
