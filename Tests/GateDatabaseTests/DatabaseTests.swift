@@ -202,3 +202,17 @@ func certify(_ key: StaticKey, by certifier: any WorkerCertifier, as name: Strin
         name,
         CertificationRequest(challenge: challenge.id, staticKey: key.publicKey, proof: proof, features: 0))
 }
+
+@Suite struct TheDatabaseFile {
+    @Test func `a database that can not be queried any more is not ready`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "database-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (file, key) = (folder.appending(path: "node.sqlite").path, folder.appending(path: "vault.key").path)
+        _ = try await NodeDatabase.initialise(path: file, vaultKeyFile: key)
+        let database = try await NodeDatabase.open(path: file, vaultKeyFile: key)
+        #expect(await database.unreadiness() == nil)
+        await database.close()
+        #expect(await database.unreadiness()?.contains("can't be queried") == true)
+    }
+}

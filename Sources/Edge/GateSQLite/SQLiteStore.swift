@@ -37,6 +37,18 @@ package final class SQLiteStore: Sendable {
         }
     }
 
+    /// Opens a file that is there to look at it: its schema stays as it is. Blocks for a moment.
+    package init(inspecting path: String) throws(StoreFailure) {
+        clock = SQLiteStore.systemClock
+        followed = Mutex(0)
+        do {
+            guard access(path, R_OK | W_OK) == 0 else { throw StoreFailure.unavailable }
+            pool = try DatabasePool(path: path, configuration: SQLiteStore.configuration())
+        } catch {
+            throw storeFailure(of: error)
+        }
+    }
+
     /// This machine's calendar clock.
     package static let systemClock: StoreClock = {
         var time = timespec()
@@ -74,6 +86,11 @@ package final class SQLiteStore: Sendable {
     package func close() async {
         await hub.close()
         try? pool.close()
+    }
+
+    /// Throws where the file can't be queried.
+    package func probe() async throws(StoreFailure) {
+        _ = try await read { try Int64.fetchOne($0, sql: newestChange) }
     }
 
     /// Throws `.damaged` if the file's structure is not sound. Reads all of it.

@@ -18,6 +18,10 @@ package struct Socks5Configuration: Sendable {
     package var clientsMax = 4096
     /// How long a client may take to say where it wants to go.
     package var exchangeTime = Duration.seconds(10)
+    /// How long an exit's peer may take to grant credit for the answer to its request.
+    package var answerTime = Duration.seconds(10)
+    /// Hosts at which the node tells others to reach it, names or addresses: the exit connects to none of their addresses.
+    package var advertisedHosts: [String] = []
     /// How long a session to an exit may take.
     package var connectTime = Duration.seconds(30)
     /// How much each stream holds at most; see ``ExtenderLimits/streamWindow``.

@@ -23,7 +23,9 @@ struct Program: AsyncParsableCommand {
         let settings = try await LocalSettings.load(directory: directory)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "database")
-        ProcessHardening.disableCoreDumps()
+        if !ProcessHardening.disableCoreDumps() {
+            logger.warning("Core dumps can't be switched off: a crash may write secrets to disk")
+        }
         ProcessHardening.raiseDescriptorLimit()
         StandardInputGuard().start()
 
@@ -32,8 +34,9 @@ struct Program: AsyncParsableCommand {
         let service = try await DatabaseService.bind(
             database, to: settings.database.link, credential: credential, group: MultiThreadedEventLoopGroup.singleton,
             logger: logger)
-        let admin = AdminService(
-            endpoint: settings.database.admin, sources: .init(metrics: { metrics.text() }), logger: logger)
+        let sources = AdminService.Sources(
+            metrics: { metrics.text() }, unreadiness: { await database.unreadiness() })
+        let admin = AdminService(endpoint: settings.database.admin, sources: sources, logger: logger)
         StandardOutput.writeLine(
             ReadyLine(["link": "\(service.endpoint)", "node": "\(database.vault.node)"]).line)
         try await ProgramGroup(admin: admin, logger: logger, serve: { try await service.run() }).run()

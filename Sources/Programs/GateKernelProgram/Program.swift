@@ -26,7 +26,9 @@ struct Program: AsyncParsableCommand {
         let settings = try await LocalSettings.load(directory: directory)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "kernel")
-        ProcessHardening.disableCoreDumps()
+        if !ProcessHardening.disableCoreDumps() {
+            logger.warning("Core dumps can't be switched off: a crash may write secrets to disk")
+        }
         ProcessHardening.raiseDescriptorLimit()
         StandardInputGuard().start()
 
@@ -37,17 +39,15 @@ struct Program: AsyncParsableCommand {
         let keeper = LinkKeeper(
             target: .network(settings.database.link, credential: credential), expects: .database,
             eventLoop: group.next(), logger: logger)
-        let isReady = ReadyFlag()
         let kernel = KernelService(
             configuration: configuration, store: LinkStore(keeper.requester), group: group, logger: logger
         ) { ready in
-            isReady.raise()
             let peers = ready.peerEndpoints.map(\.description).joined(separator: " ")
             StandardOutput.writeLine(
                 ReadyLine(["peers": peers, "link": ready.linkEndpoint.map { "\($0)" } ?? ""]).line)
         }
         let sources = AdminService.Sources(
-            metrics: { metrics.text() }, unreadiness: { isReady.isRaised ? nil : "not listening yet" },
+            metrics: { metrics.text() }, unreadiness: { kernel.unreadiness() },
             status: {
                 guard let status = await kernel.status(), let text = try? JSONEncoder().encode(status) else {
                     return "{}"

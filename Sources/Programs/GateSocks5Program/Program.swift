@@ -26,7 +26,9 @@ struct Program: AsyncParsableCommand {
         let settings = try await LocalSettings.load(directory: directory)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "socks5")
-        ProcessHardening.disableCoreDumps()
+        if !ProcessHardening.disableCoreDumps() {
+            logger.warning("Core dumps can't be switched off: a crash may write secrets to disk")
+        }
         ProcessHardening.raiseDescriptorLimit()
         StandardInputGuard().start()
 
@@ -36,17 +38,17 @@ struct Program: AsyncParsableCommand {
         let database = DatabaseLink(
             endpoint: settings.database.link, credential: credential, program: "socks5", eventLoop: group.next(),
             logger: logger)
-        let isReady = ReadyFlag()
         var configuration = Socks5Configuration(
             listen: [settings.socks5.listen], access: .database(database), group: group)
+        configuration.advertisedHosts = settings.peers.advertise.map(\.host)
         configuration.ready = { endpoints in
-            isReady.raise()
             StandardOutput.writeLine(
                 ReadyLine(["socks5": endpoints.map(\.description).joined(separator: " ")]).line)
         }
         let service = Socks5Service(configuration: configuration, logger: logger)
         let sources = AdminService.Sources(
-            metrics: { metrics.text() }, unreadiness: { isReady.isRaised ? nil : "no worker is attached" })
+            metrics: { metrics.text() },
+            unreadiness: { service.extender.attachedWorkers.isEmpty ? "no worker is attached" : nil })
         let admin = AdminService(endpoint: settings.socks5.admin, sources: sources, logger: logger)
         try await ProgramGroup(
             admin: admin, logger: logger, serve: { try await service.run() }

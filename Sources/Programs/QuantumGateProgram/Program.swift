@@ -5,5 +5,8 @@ internal import GateCommand
 /// `quantumgate`: the command of operators. See `QuantumGateCommand`.
 @main
 enum Program {
-    static func main() async { await QuantumGateCommand.main() }
+    static func main() async {
+        QuantumGateCommand.harden()
+        await QuantumGateCommand.main()
+    }
 }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+internal import GateCrypto
 
 /// `quantumgate`: the one command that operators learn.
 package struct QuantumGateCommand: AsyncParsableCommand {
@@ -36,4 +37,12 @@ package struct QuantumGateCommand: AsyncParsableCommand {
         ])
 
     package init() {}
+
+    /// What the program does first, as every program of a node does: `init` makes the identity's keys here.
+    package static func harden() {
+        if !ProcessHardening.disableCoreDumps() {
+            printNote("Warning: core dumps can't be switched off; a crash may write secrets to disk.")
+        }
+        ProcessHardening.raiseDescriptorLimit()
+    }
 }

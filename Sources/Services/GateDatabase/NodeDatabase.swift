@@ -84,8 +84,38 @@ package struct NodeDatabase: Sendable {
         }
     }
 
+    /// Looks whether a stopped node's database is sound and the key in its file opens its identity, and changes neither.
+    /// Reads the whole database.
+    package static func inspect(path: String, vaultKeyFile: String) async throws(NodeDatabaseFailure) -> NodeUUID {
+        let key = try key(in: vaultKeyFile)
+        do throws(StoreFailure) {
+            let store = try SQLiteStore(inspecting: path)
+            do throws(StoreFailure) {
+                try await store.checkIntegrity()
+                let vault = try await IdentityVault(opening: store, key: key, clock: SQLiteStore.systemClock)
+                await store.close()
+                return vault.node
+            } catch {
+                await store.close()
+                throw error
+            }
+        } catch {
+            throw .store(error, path: path)
+        }
+    }
+
     /// What answers requests over links.
     package var dispatcher: StoreDispatcher { StoreDispatcher(store: store, certifier: vault) }
+
+    /// Why the file can't be queried now, for `/readyz`; `nil` where it can.
+    package func unreadiness() async -> String? {
+        do throws(StoreFailure) {
+            try await store.probe()
+            return nil
+        } catch {
+            return "the database can't be queried: \(error)"
+        }
+    }
 
     /// Closes the file; nothing may be asked afterwards.
     package func close() async { await store.close() }

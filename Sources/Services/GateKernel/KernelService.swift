@@ -50,6 +50,12 @@ package final class KernelService: Service {
         }
     }
 
+    /// Why the worker can't do its work now, for `/readyz`; `nil` where it can.
+    package func unreadiness() -> String? {
+        guard let kernel = running.withLock({ $0 }) else { return "not listening yet" }
+        return kernel.health.unreadiness(at: SystemClock.now(), wall: SystemClock.wall())
+    }
+
     /// What the worker holds now, for `/status`; `nil` before it is ready.
     package func status() async -> KernelStatus? {
         guard let kernel = running.withLock({ $0 }) else { return nil }

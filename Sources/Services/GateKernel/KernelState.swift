@@ -11,6 +11,8 @@ import Synchronization
 final class KernelState: Sendable {
     let logger: Logger
     let metrics: KernelMetrics
+    /// What was decided about peers.
+    let peers: PeerTable
     /// How much the worker carries, as the registry tells the database.
     let load = Mutex(WorkerLoad())
     private let tables = Mutex(Tables())
@@ -34,9 +36,10 @@ final class KernelState: Sendable {
         var closed: [SessionID] = []
     }
 
-    init(logger: Logger, metrics: KernelMetrics) {
+    init(logger: Logger, metrics: KernelMetrics, peers: PeerTable = PeerTable()) {
         self.logger = logger
         self.metrics = metrics
+        self.peers = peers
         (pendingWork, work) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(KernelState.pendingWorkMax))
     }
 

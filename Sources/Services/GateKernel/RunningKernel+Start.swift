@@ -27,7 +27,7 @@ extension RunningKernel {
         let table = PeerTable()
         let settings = try await store.values()
         table.use(settings)
-        let kernel = KernelState(logger: logger, metrics: KernelMetrics(worker: configuration.name))
+        let kernel = KernelState(logger: logger, metrics: KernelMetrics(worker: configuration.name), peers: table)
         let contexts = try makeContexts(configuration, credentials, settings, group: group, logger: logger)
         let gate = PeerGate()
         gate.use(settings)
@@ -65,8 +65,9 @@ extension RunningKernel {
                 name: configuration.name, linkAddress: links.map { "\($0.endpoint)" } ?? "",
                 adminAddress: configuration.adminAddress),
             lease: lease)
+        let health = WorkerHealth(certifiedUntil: notAfter, at: SystemClock.now())
         let registry = WorkerRegistry(
-            store: store, kernel: kernel, row: row, lease: lease, logger: logger,
+            store: store, kernel: kernel, row: row, lease: lease, health: health, logger: logger,
             load: { kernel.load.withLock(\.self) }, drain: { await drain.set($0) },
             impostor: { host.closeImpostor($0) })
         host.use(registry)
@@ -74,8 +75,8 @@ extension RunningKernel {
         guard let name else { throw KernelFailure.databaseUnavailable("the worker's name is no link name") }
         return RunningKernel(
             configuration: configuration, kernel: kernel, host: host, circuits: circuits, contexts: contexts,
-            registry: registry, feed: feed, identity: identity, certifiedUntil: notAfter, links: links,
-            drain: drain, resolver: resolver,
+            registry: registry, feed: feed, identity: identity, certifiedUntil: notAfter, health: health,
+            links: links, drain: drain, resolver: resolver,
             ready: KernelReady(
                 peerEndpoints: listeners.endpoints, linkEndpoint: links?.endpoint,
                 memoryLinks: MemoryLinkServer(name: name, service: service)))

@@ -23,6 +23,7 @@ struct RunningKernel: Sendable {
     let feed: KernelFeed
     let identity: WorkerIdentity
     let certifiedUntil: UnixTime
+    let health: WorkerHealth
     let links: LinkServer?
     let drain: WorkerDrain
     let resolver: NIOThreadPool
@@ -55,7 +56,8 @@ struct RunningKernel: Sendable {
             group.addTask { await keepGauges() }
             group.addTask { await closeExpired() }
             group.addTask {
-                await identity.run(until: certifiedUntil) { credentials in
+                await identity.run(until: certifiedUntil) { credentials, end in
+                    health.certified(until: end)
                     for context in contexts { context.use(credentials) }
                 }
             }

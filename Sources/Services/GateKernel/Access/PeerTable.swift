@@ -1,3 +1,4 @@
+import GateLink
 import GateModel
 import GateSession
 import GateStore
@@ -31,6 +32,12 @@ final class PeerTable: Sendable {
 
     func decide(_ node: NodeUUID, _ access: PeerAccess) {
         state.withLock { $0.decisions[node] = access == .undecided ? nil : access }
+    }
+
+    /// Whether the operator allowed the peer by its UUID, whatever else lets peers in.
+    func isAllowed(_ peer: PeerName) -> Bool {
+        guard case .node(let node) = peer else { return false }
+        return state.withLock { $0.decisions[node] == .allowed }
     }
 
     /// Why a peer may not have a session; `nil` where it may.

@@ -35,15 +35,15 @@ struct WorkerIdentity: Sendable {
         return (credentials, certified.notAfter)
     }
 
-    /// Renews at half of what is left, until cancelled; `use` hands the new certificate to the loops.
-    func run(until first: UnixTime, use: @Sendable (WorkerCredentials) -> Void) async {
+    /// Renews at half of what is left, until cancelled; `use` hands on the new certificate and its end.
+    func run(until first: UnixTime, use: @Sendable (WorkerCredentials, UnixTime) -> Void) async {
         var notAfter = first
         while !Task.isCancelled {
             let left = max(notAfter.seconds - SystemClock.wall().seconds, 0)
             do { try await Task.sleep(for: .seconds(max(left / 2, 5))) } catch { return }
             do {
                 let renewed = try await certify()
-                use(renewed.credentials)
+                use(renewed.credentials, renewed.notAfter)
                 notAfter = renewed.notAfter
             } catch {
                 logger.warning("The worker's certificate could not be renewed", metadata: ["error": "\(error)"])

@@ -1,5 +1,6 @@
 import GateModel
 import GateStore
+import GateTransport
 import Logging
 import Synchronization
 
@@ -24,6 +25,8 @@ final class WorkerRegistry: Sendable {
     private let load: @Sendable () -> WorkerLoad
     /// Told whether the database says that this worker drains.
     private let drain: @Sendable (Bool) async -> Void
+    private let health: WorkerHealth
+    private let renewalInterval: Duration
 
     /// Notes of one kind that wait for the database; later ones are dropped.
     static let notesMax = 10_000
@@ -33,13 +36,15 @@ final class WorkerRegistry: Sendable {
     static let endPatience = Duration.seconds(1)
 
     init(
-        store: any KernelStore, kernel: KernelState, row: WorkerRow, lease: Duration, logger: Logger,
-        load: @escaping @Sendable () -> WorkerLoad, drain: @escaping @Sendable (Bool) async -> Void,
-        impostor: @escaping @Sendable (NodeUUID) -> Void
+        store: any KernelStore, kernel: KernelState, row: WorkerRow, lease: Duration, health: WorkerHealth,
+        logger: Logger, load: @escaping @Sendable () -> WorkerLoad,
+        drain: @escaping @Sendable (Bool) async -> Void, impostor: @escaping @Sendable (NodeUUID) -> Void
     ) {
         self.store = store
         self.kernel = kernel
         self.lease = lease
+        self.health = health
+        renewalInterval = min(lease / 3, WorkerHealth.databaseSilenceMax / 3)
         self.logger = logger
         self.load = load
         self.drain = drain
@@ -61,7 +66,7 @@ final class WorkerRegistry: Sendable {
         while !Task.isCancelled {
             if ContinuousClock.now >= nextRenewal {
                 await renew()
-                nextRenewal = .now + lease / 3
+                nextRenewal = .now + renewalInterval
             }
             await write()
             try? await Task.sleep(for: WorkerRegistry.interval)
@@ -89,6 +94,7 @@ final class WorkerRegistry: Sendable {
             let renewed = try await store.renewWorker(
                 row.registration.name, epoch: row.epoch, load: load(), lease: lease)
             state.withLock { $0.row = renewed }
+            health.heard(at: SystemClock.now())
             await drain(renewed.isDraining)
         } catch .leaseLost {
             await register(again: row.registration)
@@ -104,6 +110,7 @@ final class WorkerRegistry: Sendable {
                 state.row = row
                 state.opened = kernel.sessionRows
             }
+            health.heard(at: SystemClock.now())
             logger.notice("The lease was lost; registered again")
         } catch {
             logger.warning("The worker could not register again", metadata: ["error": "\(error)"])
