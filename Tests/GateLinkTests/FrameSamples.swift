@@ -46,6 +46,11 @@ enum FrameSamples {
             LinkStreamOpen(
                 id: StreamID(replica: 9, counter: 2), extender: extender, session: session, peer: .anonymous,
                 priority: .bulk, credit: 65_536)),
+        .streamOpen(
+            alias: 2,
+            LinkStreamOpen(
+                id: StreamID(replica: 9, counter: 3), extender: extender, session: session, peer: .node(node),
+                isPeerAllowed: true, priority: .interactive, credit: 1)),
         .streamData(alias: 1, bytes),
         .streamCredit(alias: 1, limit: 1 << 33), .streamAcknowledged(alias: 1, offset: 12), .streamFinish(alias: 1),
         .streamReset(alias: 1, code: 6),

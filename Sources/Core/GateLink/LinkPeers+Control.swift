@@ -115,6 +115,7 @@ extension WireStreamOpen {
         if let wire = open.peer.wire { node = wire }
         priority = UInt32(open.priority.rawValue)
         credit = open.credit
+        allowed = open.isPeerAllowed
     }
 }
 
@@ -126,6 +127,6 @@ extension LinkStreamOpen {
         self.init(
             id: StreamID(replica: wire.replica, counter: wire.counter), extender: ExtenderID(wire.extender.value),
             session: SessionID(wire.session.value), peer: PeerName(wire.hasNode ? wire.node : nil),
-            priority: priority, credit: wire.credit)
+            isPeerAllowed: wire.allowed, priority: priority, credit: wire.credit)
     }
 }

@@ -2,8 +2,11 @@
 struct DeadlineExceeded: Error {}
 
 /// Runs `work`, cancels it when the time is over, and throws ``DeadlineExceeded`` then.
+///
+/// - Parameter late: gets what `work` returned although its time was over or the caller was cancelled: the place to
+///   close it.
 func within<Value: Sendable>(
-    _ time: Duration, _ work: @escaping @Sendable () async throws -> Value
+    _ time: Duration, late: @Sendable (Value) -> Void = { _ in }, _ work: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
     try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask { try await work() }
@@ -11,8 +14,13 @@ func within<Value: Sendable>(
             try await Task.sleep(for: time)
             return nil
         }
-        defer { group.cancelAll() }
-        guard let value = try await group.next() ?? nil else { throw DeadlineExceeded() }
-        return value
+        let first = await group.nextResult()
+        group.cancelAll()
+        if case .success(let value?) = first { return value }
+        while let result = await group.nextResult() {
+            if case .success(let value?) = result { late(value) }
+        }
+        if case .failure(let failure) = first { throw failure }
+        throw DeadlineExceeded()
     }
 }

@@ -5,23 +5,22 @@ import NIOPosix
 /// Connects to targets for peers. What is judged is the address that is connected, whatever name led to it.
 struct ExitDialler: Sendable {
     let resolver: ExitResolver
-    /// Addresses of this machine, public or not.
-    let ownAddresses: @Sendable () -> Set<IPAddress>
+    let own: OwnAddresses
 
     /// How long one of several addresses may take before the next is tried.
     static let attemptTime = Duration.seconds(5)
 
     /// A connected channel on `loop`, reading switched off; or the reply that says why not.
     func connect(
-        to target: Socks5Target, settings: Socks5Settings, on loop: any EventLoop
+        to target: Socks5Target, for session: SessionID, settings: Socks5Settings, on loop: any EventLoop
     ) async -> Result<any Channel, ExitRefusal> {
         let found: [IPAddress]
         switch target.host {
         case .address(let address): found = [address]
-        case .name(let name): found = await resolver.addresses(of: name)
+        case .name(let name): found = await resolver.addresses(of: name, for: session)
         }
         guard !found.isEmpty else { return .failure(ExitRefusal(.hostUnreachable)) }
-        let own = settings.allowsPrivate ? [] : ownAddresses()
+        let own = settings.allowsPrivate ? [] : await own.current()
         let permitted = found.filter { settings.allowsPrivate || isPermitted($0, own) }
         guard !permitted.isEmpty else { return .failure(ExitRefusal(.notAllowed)) }
         var refusal = ExitRefusal(.hostUnreachable)
@@ -78,12 +77,6 @@ struct ExitRefusal: Error, Equatable {
     let reply: Socks5Reply
 
     init(_ reply: Socks5Reply) { self.reply = reply }
-}
-
-/// The addresses of this machine's interfaces.
-func interfaceAddresses() -> Set<IPAddress> {
-    let devices = (try? System.enumerateDevices()) ?? []
-    return Set(devices.compactMap { $0.address.flatMap { IPAddress($0) } })
 }
 
 extension ClientBootstrap {

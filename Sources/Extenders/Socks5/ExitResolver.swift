@@ -1,3 +1,4 @@
+import GateExtenderKit
 import GateModel
 import NIOCore
 import NIOPosix
@@ -15,11 +16,13 @@ import Darwin
 final class ExitResolver: Sendable {
     /// The most names that are resolved or wait; more fail at once.
     static let waitingMax = 256
+    /// Of them, the most of one session: so a session whose names take long keeps nobody else's waiting.
+    static let waitingPerSessionMax = 32
     /// The most addresses of one name that are tried.
     static let addressesMax = 8
 
     private let pool: NIOThreadPool
-    private let waitingCount = Atomic<Int>(0)
+    private let places = Mutex(SharedPlaces<SessionID>(total: waitingMax, share: waitingPerSessionMax))
 
     init(threadCount: Int = 8) {
         pool = NIOThreadPool(numberOfThreads: threadCount)
@@ -27,14 +30,17 @@ final class ExitResolver: Sendable {
 
     func start() { pool.start() }
 
-    /// The name's addresses in the resolver's order; empty where there are none, or too many names wait.
-    func addresses(of name: String) async -> [IPAddress] {
-        guard waitingCount.add(1, ordering: .relaxed).newValue <= Self.waitingMax else {
-            waitingCount.subtract(1, ordering: .relaxed)
-            return []
-        }
-        defer { waitingCount.subtract(1, ordering: .relaxed) }
-        return (try? await pool.runIfActive { resolve(name) }) ?? []
+    /// The name's addresses in the resolver's order; empty where there are none, or too many names wait, in all or for
+    /// this session.
+    func addresses(of name: String, for session: SessionID) async -> [IPAddress] {
+        guard places.withLock({ $0.take(for: session) }) else { return [] }
+        defer { places.withLock { $0.leave(session) } }
+        return await addressesOfOwn(name)
+    }
+
+    /// The same for a name that this node's operator gave: it waits for no place.
+    func addressesOfOwn(_ name: String) async -> [IPAddress] {
+        (try? await pool.runIfActive { resolve(name) }) ?? []
     }
 
     func stop() async { try? await pool.shutdownGracefully() }

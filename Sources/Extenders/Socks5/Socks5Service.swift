@@ -17,9 +17,10 @@ package final class Socks5Service: Sendable {
     package init(configuration: Socks5Configuration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
+        let own = OwnAddresses(advertisedHosts: configuration.advertisedHosts, resolver: resolver)
         let exit = Socks5Exit(
-            dialler: ExitDialler(resolver: resolver, ownAddresses: { interfaceAddresses() }), settings: settings,
-            logger: logger)
+            dialler: ExitDialler(resolver: resolver, own: own), settings: settings,
+            answerTime: configuration.answerTime, logger: logger)
         let links = PoolLink()
         node = ExtenderService(
             extender: Socks5Extender(exit: exit, links: links), limits: configuration.limits,

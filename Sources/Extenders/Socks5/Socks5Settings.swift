@@ -9,10 +9,14 @@ package struct Socks5Settings: Equatable, Sendable {
         case off, peers, anonymous, all
 
         /// Whether `peer` is served.
-        package func serves(_ peer: PeerIdentity) -> Bool {
+        ///
+        /// - Parameter isAllowed: whether this node's operator allowed the peer by its UUID; a node that only
+        ///   `access.default` lets in is a stranger.
+        package func serves(_ peer: PeerIdentity, isAllowed: Bool) -> Bool {
             switch (self, peer) {
             case (.off, _), (.peers, .anonymous), (.anonymous, .node): false
-            case (.all, _), (.peers, .node), (.anonymous, .anonymous): true
+            case (.peers, .node): isAllowed
+            case (.all, _), (.anonymous, .anonymous): true
             }
         }
     }

@@ -52,8 +52,13 @@ public struct ExtenderLimits: Hashable, Sendable {
     public var messageWindow: UInt64 = 4 * 1_048_576
     /// Streams from peers whose handlers run at once; more are reset as overloaded.
     public var handlersMax = 8192
+    /// Of them, those of one session; more are reset as overloaded. Below the streams that a session can have, so that a
+    /// few sessions can't fill all.
+    public var handlersPerSessionMax = 512
     /// Messages and peer changes that wait for the handler; more are dropped.
     public var waitingMax = 4096
+    /// How long the peer of a finished and dropped stream may neither finish nor take bytes before the stream is reset.
+    package var abandonedTime = Duration.seconds(10)
 
     /// The defaults.
     public init() {}

@@ -19,7 +19,7 @@ package final class ExtenderCore: Sendable {
     private let changesContinuation: AsyncStream<PeerChange>.Continuation
     private let streamCounter = Atomic<UInt64>(0)
     private let messageCounter = Atomic<UInt64>(0)
-    let handlerCount = Atomic<Int>(0)
+    private let handlers: Mutex<SharedPlaces<SessionID>>
     private let roster = Mutex(Roster())
 
     package init(extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64) {
@@ -27,6 +27,7 @@ package final class ExtenderCore: Sendable {
         self.name = name
         self.limits = limits
         self.replica = replica
+        handlers = Mutex(SharedPlaces(total: limits.handlersMax, share: limits.handlersPerSessionMax))
         (streams, streamsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
         (inputs, inputsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
         (changes, changesContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
@@ -53,12 +54,16 @@ package final class ExtenderCore: Sendable {
         roster.withLock { $0.detach(id) }
     }
 
-    /// Whether the stream's handler will run.
+    /// Whether the stream's handler will run; ``handled(_:)`` is due when it has.
     func offer(_ stream: PeerStream) -> Bool {
-        guard handlerCount.load(ordering: .relaxed) < limits.handlersMax else { return false }
+        guard handlers.withLock({ $0.take(for: stream.session) }) else { return false }
         if case .enqueued = streamsContinuation.yield(stream) { return true }
+        handled(stream)
         return false
     }
+
+    /// A stream's handler is done.
+    func handled(_ stream: PeerStream) { handlers.withLock { $0.leave(stream.session) } }
 
     /// Whether the message's handler will run.
     func offer(_ message: PeerMessage.Received) -> Bool {

@@ -194,14 +194,13 @@ public final class ExtenderService: Service {
     private func serveStreams() async {
         await withDiscardingTaskGroup { group in
             for await stream in core.streams {
-                core.handlerCount.add(1, ordering: .relaxed)
                 group.addTask {
                     do {
                         try await self.extender.opened(stream)
                     } catch {
                         stream.reset(.failed)
                     }
-                    self.core.handlerCount.subtract(1, ordering: .relaxed)
+                    self.core.handled(stream)
                 }
             }
             group.cancelAll()

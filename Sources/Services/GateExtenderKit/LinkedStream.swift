@@ -7,6 +7,8 @@ package final class LinkedStream: StreamPort {
     package let id: StreamID
     package let session: SessionID
     package let peer: PeerIdentity
+    /// Whether this node's operator allowed the peer by its UUID, as the kernel said at the open.
+    package let isPeerAllowed: Bool
     package let alias: UInt32
     /// Who takes what comes.
     package var sink: (any StreamSink)?
@@ -19,6 +21,7 @@ package final class LinkedStream: StreamPort {
     private var isBackedUp = false
     private var isOver = false
     private var isTouched = false
+    private var abandonment: Scheduled<Void>?
     /// Whether the link knows that this stream waits for it to become writable.
     var isQueued = false
 
@@ -26,6 +29,7 @@ package final class LinkedStream: StreamPort {
         id = open.id
         session = open.session
         peer = PeerIdentity(open.peer)
+        isPeerAllowed = open.isPeerAllowed
         self.alias = alias
         self.machine = machine
         self.link = link
@@ -64,11 +68,26 @@ package final class LinkedStream: StreamPort {
         send(grant)
     }
 
-    /// The user dropped the stream: what it wrote before a finish still goes, anything else is reset.
+    /// The user dropped the stream: what it wrote before a finish still goes, anything else is reset. So is a finished
+    /// stream whose peer stands still: else it would hold its place for ever.
     func abandon() {
         guard isSendingOver else { return reset(.cancelled) }
+        guard !isOver else { return }
         sink = DiscardingSink(self)
         consumed(machine.unconsumedCount)
+        resetUnlessMoving()
+    }
+
+    private func resetUnlessMoving() {
+        guard let link, !isOver else { return }
+        let seen = (machine.sentOffset, machine.acknowledgedOffset)
+        let time = TimeAmount(link.core.limits.abandonedTime)
+        abandonment = link.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
+            guard let self, !isOver else { return }
+            if (machine.sentOffset, machine.acknowledgedOffset) != seen { return resetUnlessMoving() }
+            reset(.cancelled)
+            flush()
+        }
     }
 
     // MARK: from the link
@@ -179,6 +198,8 @@ package final class LinkedStream: StreamPort {
 
     private func settle() {
         isOver = true
+        abandonment?.cancel()
+        abandonment = nil
         waiting.removeAll()
         waitingByteCount = 0
         link?.settled(self)

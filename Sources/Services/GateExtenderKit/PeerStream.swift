@@ -11,6 +11,11 @@ public final class PeerStream: Sendable {
     public let id: StreamID
     /// Whom it reaches.
     public let peer: PeerIdentity
+    /// Whether this node's operator allowed the peer by its UUID. `false` for anonymous peers, for nodes that are let in
+    /// because `access.default` says so, and for streams that were opened here.
+    public let isPeerAllowed: Bool
+    /// The session that carries it.
+    package let session: SessionID
     /// The event loop that it lives on; channels on the same loop are spliced without crossing threads.
     public let eventLoop: any EventLoop
 
@@ -21,6 +26,8 @@ public final class PeerStream: Sendable {
     init(_ stream: LinkedStream, on link: WorkerLink, core: ExtenderCore) {
         id = stream.id
         peer = stream.peer
+        isPeerAllowed = stream.isPeerAllowed
+        session = stream.session
         eventLoop = link.eventLoop
         mailbox = StreamMailbox(window: core.limits.streamWindow)
         stream.sink = mailbox

@@ -29,6 +29,11 @@ package final class FakeNodes: Sendable {
         return .memory([MemoryLinkServer(name: kernelName, service: service)], as: name)
     }
 
+    /// From now on nodes are let in without being allowed by their UUID, as `access.default` can do.
+    package func letStrangersIn() async throws {
+        try await eventLoop.submit { self.kernel.value.allowsPeers = false }.get()
+    }
+
     /// Ends every session, as when peers vanish.
     package func endSessions() async throws { try await eventLoop.submit { self.kernel.value.endSessions() }.get() }
 
@@ -86,6 +91,7 @@ private final class FakeKernels {
     var streams: [End: End] = [:]
     var connects: [ConnectRequest] = []
     var isHolding = false
+    var allowsPeers = true
     var held: [(LinkFrame, NodeUUID)] = []
     private var counter: UInt64 = 0
 
@@ -163,6 +169,7 @@ private final class FakeKernels {
         streams[end] = End(node: link.node, alias: alias)
         var passed = open
         passed.peer = peers[open.session]?[target] ?? .anonymous
+        passed.isPeerAllowed = allowsPeers && passed.peer != .anonymous
         send(.streamOpen(alias: end.alias, passed), to: target)
     }
 

@@ -344,7 +344,7 @@ nonisolated struct WireConnect: Sendable {
   /// Clears the value of `target`. Subsequent reads from it will return its default value.
   mutating func clearTarget() {self._target = nil}
 
-  /// random relays; 0 with no `through`: direct
+  /// random relays; 0 with no `through`: direct; 255: as the node's setting relay.hops says
   var hops: UInt32 = 0
 
   /// named relays, in order; then `hops` is 0
@@ -442,6 +442,9 @@ nonisolated struct WireStreamOpen: Sendable {
   var priority: UInt32 = 0
 
   var credit: UInt64 = 0
+
+  /// from a kernel: its operator allowed the node by its UUID
+  var allowed: Bool = false
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1203,7 +1206,7 @@ nonisolated extension WireConnectFailed: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".StreamOpen"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replica\0\u{1}counter\0\u{1}extender\0\u{1}session\0\u{1}node\0\u{1}priority\0\u{1}credit\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replica\0\u{1}counter\0\u{1}extender\0\u{1}session\0\u{1}node\0\u{1}priority\0\u{1}credit\0\u{1}allowed\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1218,6 +1221,7 @@ nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 5: try { try decoder.decodeSingularMessageField(value: &self._node) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.priority) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.credit) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.allowed) }()
       default: break
       }
     }
@@ -1249,6 +1253,9 @@ nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.credit != 0 {
       try visitor.visitSingularUInt64Field(value: self.credit, fieldNumber: 7)
     }
+    if self.allowed != false {
+      try visitor.visitSingularBoolField(value: self.allowed, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1260,6 +1267,7 @@ nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs._node != rhs._node {return false}
     if lhs.priority != rhs.priority {return false}
     if lhs.credit != rhs.credit {return false}
+    if lhs.allowed != rhs.allowed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -218,7 +218,8 @@ final class Attachment: @unchecked Sendable {
                 alias: bridge.linkAlias,
                 LinkStreamOpen(
                     id: bridge.id, extender: extender, session: bridge.session.id, peer: bridge.session.peer,
-                    priority: bridge.priority, credit: credit)))
+                    isPeerAllowed: kernel.peers.isAllowed(bridge.session.peer), priority: bridge.priority,
+                    credit: credit)))
     }
 
     /// The next even number that no stream has; the numbers come round after 2³¹ streams.
