@@ -44,6 +44,27 @@ import Testing
         #expect(try await load(SettingsText.yaml(of: settings)) == settings)
     }
 
+    @Test(arguments: ["peers", "kernel", "database", "log"])
+    func `a section that is no section is a fault with a right example`(section: String) async throws {
+        for yaml in ["\(section):\n  - listen: [\"127.0.0.1:7700\"]\n", "\(section): [1, 2]\n", "\(section): x\n"] {
+            let found = await faults(yaml)
+            #expect(found.map(\.key) == [section])
+            let example = try #require(found.first?.example)
+            _ = try await load(example)
+        }
+    }
+
+    @Test(arguments: ["127.example.org:7730", "127.0.0.1.example.org:7730", "10.0.0.1:7730", "[::]:7730"])
+    func `metrics listen on loopback addresses only, by address and not by spelling`(endpoint: String) async {
+        let found = await faults("kernel:\n  admin: \"\(endpoint)\"\n")
+        #expect(found.map(\.key) == ["kernel.admin"])
+    }
+
+    @Test(arguments: ["127.0.0.1:7730", "127.1.2.3:7730", "[::1]:7730", "localhost:7730"])
+    func `every loopback address is taken for metrics`(endpoint: String) async throws {
+        _ = try await load("kernel:\n  admin: \"\(endpoint)\"\n")
+    }
+
     @Test func `every key's example is a value that the key takes`() async throws {
         for key in SettingsKey.all {
             let parts = key.path.split(separator: ".")

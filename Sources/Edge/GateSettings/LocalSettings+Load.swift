@@ -55,11 +55,15 @@ extension LocalSettings {
             ("database.vaultKeyFile", vaultKeyPath, "quantumgate init makes it; restore it from your backup"),
             ("peers.sharedSecretFile", sharedSecretPath, "a file that all nodes of the network have"),
         ]
-        let named = files + extenders.sorted { $0.key < $1.key }.map { ("extenders.\($0.key)", absolute($0.value), "") }
+        let named =
+            files
+            + extenders.sorted { $0.key < $1.key }.map {
+                ("extenders.\($0.key)", absolute($0.value), "/usr/local/bin/my-\($0.key)")
+            }
         return named.compactMap { key, path, hint in
             guard let path, !FileManager.default.isReadableFile(atPath: path) else { return nil }
             return SettingsFault(
-                key: key, reason: "there is no readable file \(path)", example: hint.isEmpty ? nil : hint)
+                key: key, reason: "there is no readable file \(path)", example: hint)
         }
     }
 
@@ -82,8 +86,10 @@ private func unknownVariables(in environment: [String: String]) -> [SettingsFaul
     let known = Set(SettingsKey.all.filter { !isMap($0) }.map(\.variable))
     return environment.keys.filter { isOurs($0) && !known.contains($0) }.sorted().map { name in
         let path = name.dropFirst("QUANTUMGATE_".count).lowercased().replacing("_", with: ".")
-        let near = nearestKey(to: path).flatMap { isMap($0) ? nil : $0.variable }
-        return SettingsFault(key: name, reason: "is no setting" + (near.map { "; did you mean \($0)?" } ?? ""))
+        let near = nearestKey(to: path).flatMap { isMap($0) ? nil : $0 }
+        return SettingsFault(
+            key: name, reason: "is no setting" + (near.map { "; did you mean \($0.variable)?" } ?? ""),
+            example: near.map { "\($0.variable)=\($0.example)" } ?? "quantumgate config explain")
     }
 }
 

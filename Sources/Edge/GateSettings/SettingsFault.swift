@@ -5,16 +5,16 @@ package struct SettingsFault: Error, Equatable, Sendable, CustomStringConvertibl
     /// What is wrong with it.
     package let reason: String
     /// A value that would be right.
-    package let example: String?
+    package let example: String
 
-    package init(key: String, reason: String, example: String? = nil) {
+    package init(key: String, reason: String, example: String) {
         self.key = key
         self.reason = reason
         self.example = example
     }
 
     /// `key: reason (for example: example)`.
-    package var description: String { "\(key): \(reason)" + (example.map { " (for example: \($0))" } ?? "") }
+    package var description: String { "\(key): \(reason) (for example: \(example))" }
 }
 
 /// All that is wrong with the settings, found in one go.

@@ -101,7 +101,7 @@ private func isName(_ text: String) -> Bool {
 /// Admin endpoints have no authentication, so only this machine may reach them.
 @Sendable private func loopback(_ text: String) throws(BadValue) -> Endpoint {
     let endpoint = try endpoint(text)
-    guard endpoint.host == "localhost" || endpoint.host == "::1" || endpoint.host.hasPrefix("127.") else {
+    guard endpoint.host == "localhost" || IPAddress(text: endpoint.host)?.isLoopback == true else {
         throw BadValue(reason: "'\(text)' is not on this machine; metrics and health are for 127.0.0.1 or ::1 only")
     }
     return endpoint

@@ -11,7 +11,9 @@ struct SettingsTree {
 
     init(yaml: String) {
         guard yaml.utf8.count <= SettingsTree.bytesMax else {
-            faults.append(SettingsFault(key: LocalSettings.fileName, reason: "is larger than 1 MiB"))
+            faults.append(
+                SettingsFault(
+                    key: LocalSettings.fileName, reason: "is larger than 1 MiB", example: "quantumgate config explain"))
             return
         }
         do {
@@ -26,7 +28,10 @@ struct SettingsTree {
             }
             read(mapping, under: "")
         } catch {
-            faults.append(SettingsFault(key: LocalSettings.fileName, reason: "is no YAML: \(error)"))
+            faults.append(
+                SettingsFault(
+                    key: LocalSettings.fileName, reason: "is no YAML: \(error)",
+                    example: "peers:\n  listen: [\"[::]:7700\"]"))
         }
     }
 
@@ -35,23 +40,36 @@ struct SettingsTree {
         for (name, node) in mapping {
             let name = name.string ?? "?"
             let path = parent.isEmpty ? name : "\(parent).\(name)"
-            if !seen.insert(path).inserted { faults.append(SettingsFault(key: path, reason: "is there twice")) }
+            if !seen.insert(path).inserted {
+                faults.append(
+                    SettingsFault(key: path, reason: "is there twice", example: "one \(path), and all below it"))
+            }
             if let key = SettingsKey.all.first(where: { $0.path == path }) {
                 readValue(node, of: key)
             } else if SettingsKey.all.contains(where: { $0.path.hasPrefix(path + ".") }) {
                 if let section = node.mapping {
                     read(section, under: path)
-                } else if node.scalar?.string.isEmpty == false {
-                    faults.append(SettingsFault(key: path, reason: "is a section, not a value"))
+                } else if node.scalar?.string.isEmpty != true {
+                    let found = node.scalar == nil ? "a list" : "a value"
+                    faults.append(
+                        SettingsFault(
+                            key: path, reason: "is a section with keys of its own, not \(found)",
+                            example: example(ofSection: path)))
                 }
             } else {
                 let near = nearestKey(to: path)
                 faults.append(
                     SettingsFault(
                         key: path, reason: "is no key" + (near.map { "; did you mean \($0.path)?" } ?? ""),
-                        example: near.map { "\($0.path): \($0.example)" }))
+                        example: near.map { "\($0.path): \($0.example)" } ?? "quantumgate config explain"))
             }
         }
+    }
+
+    /// A section as it is written, with its first key.
+    private func example(ofSection path: String) -> String {
+        let key = SettingsKey.all.first { $0.path.hasPrefix(path + ".") }
+        return key.map { "\(path): { \($0.path.dropFirst(path.count + 1)): \($0.example) }" } ?? path
     }
 
     private mutating func readValue(_ node: Node, of key: SettingsKey) {

@@ -60,7 +60,9 @@ struct ConfigCommand: AsyncParsableCommand {
 
     fileprivate static func read(_ file: String) throws(SettingsFaults) -> String {
         guard let yaml = try? String(contentsOfFile: file, encoding: .utf8) else {
-            throw SettingsFaults([SettingsFault(key: file, reason: "can't be read")])
+            throw SettingsFaults([
+                SettingsFault(key: file, reason: "can't be read", example: "\(LocalSettings.fileName)")
+            ])
         }
         return yaml
     }
