@@ -184,6 +184,20 @@ private let attach = LinkAttach(extender: socks5, name: "socks5", replica: 7)
         }
     }
 
+    @Test(arguments: ["authority/key.pem", "kernel-1/key.pem"])
+    func `a key that others may read is refused`(path: String) throws {
+        try withFolder { folder in
+            let authority = try LinkAuthority.create(node: ownNode)
+            try authority.write(to: "\(folder)/authority")
+            try authority.issue(role: .kernel, name: "kernel-1").write(to: "\(folder)/kernel-1")
+            chmod("\(folder)/\(path)", 0o640)
+            #expect(throws: LinkCredentialFailure.notPrivate(path: "\(folder)/\(path)")) {
+                _ = try LinkAuthority.load(from: "\(folder)/authority")
+                _ = try LinkCredential.load(from: "\(folder)/kernel-1")
+            }
+        }
+    }
+
     @Test func `a renewed folder is used without a restart, a broken one is not`() throws {
         try withFolder { folder in
             let authority = try LinkAuthority.create(node: ownNode)

@@ -46,3 +46,23 @@ import Testing
         #expect(!rule.contains(.v6(0, 0x0a80_0000)))
     }
 }
+
+@Suite struct GrantedRights {
+    private let existing = RightsRow(
+        name: "extender/x/y", extenders: [ShippedExtender.socks5], settingPrefixes: ["socks5."], mayConnect: true,
+        isRevoked: true)
+
+    @Test func `granting again keeps what was granted and a revocation`() {
+        let again = RightsRow(name: "extender/x/y", extenders: [ShippedExtender.socks5], settingPrefixes: ["relay."])
+            .added(to: existing)
+        #expect(again.settingPrefixes == ["relay.", "socks5."])
+        #expect(again.mayConnect)
+        #expect(again.isRevoked)
+    }
+
+    @Test func `a revocation goes only when it is taken back`() {
+        let fresh = RightsRow(name: "extender/x/y", extenders: [ShippedExtender.socks5])
+        #expect(!fresh.added(to: existing, restoring: true).isRevoked)
+        #expect(fresh.added(to: nil) == fresh)
+    }
+}

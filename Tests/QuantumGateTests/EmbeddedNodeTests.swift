@@ -86,6 +86,32 @@ import Testing
         #expect(try await client(.directory(folder.path)).uuid == first)
     }
 
+    @Test func `a folder without its vault key is refused, and no other key is made`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "embedded-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        _ = try await client(.directory(folder.path)).uuid
+        let key = folder.appending(path: "secrets/vault.key")
+        let saved = try Data(contentsOf: key)
+        try FileManager.default.removeItem(at: key)
+        let failure = await #expect(throws: EmbeddedNodeFailure.self) { try await client(.directory(folder.path)) }
+        #expect(failure?.message.contains("restore it from your backup") == true)
+        #expect(!FileManager.default.fileExists(atPath: key.path))
+        try saved.write(to: key)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
+        _ = try await client(.directory(folder.path))
+    }
+
+    @Test func `a folder has one node at a time`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "embedded-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let first = try await client(.directory(folder.path))
+        let failure = await #expect(throws: EmbeddedNodeFailure.self) { try await client(.directory(folder.path)) }
+        #expect(failure?.message.contains("another node runs") == true)
+        try await running(first) { _ = try await first.endpoints }
+        let second = try await client(.directory(folder.path))
+        #expect(second.uuid == first.uuid)
+    }
+
     @Test func `a node runs once and says so when it has stopped`() async throws {
         let node = try await client()
         try await running(node) {

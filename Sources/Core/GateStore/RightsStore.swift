@@ -34,6 +34,19 @@ package struct RightsRow: Sendable, Equatable {
     }
 }
 
+extension RightsRow {
+    /// These rights added to what their name has. A revocation stays, unless it is taken back.
+    package func added(to existing: RightsRow?, restoring: Bool = false) -> RightsRow {
+        guard let existing else { return self }
+        var row = self
+        row.extenders.formUnion(existing.extenders)
+        row.settingPrefixes.formUnion(existing.settingPrefixes)
+        row.mayConnect = mayConnect || existing.mayConnect
+        row.isRevoked = existing.isRevoked && !restoring
+        return row
+    }
+}
+
 /// Rights of link names.
 package protocol RightsStore: Sendable {
     /// The rights of one name; `nil` if nothing is granted.

@@ -11,10 +11,20 @@ enum CredentialFile {
 
     static let bytesMax = 64 << 10
 
-    static func read(_ path: String) throws(LinkCredentialFailure) -> String {
+    /// Reads a private key's file; refused where others than its owner may read it.
+    static func readSecret(_ path: String) throws(LinkCredentialFailure) -> String {
+        try read(path, isSecret: true)
+    }
+
+    static func read(_ path: String, isSecret: Bool = false) throws(LinkCredentialFailure) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .noAccess(path: path, reason: lastReason()) }
         defer { close(descriptor) }
+        if isSecret {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0 else { throw .noAccess(path: path, reason: lastReason()) }
+            guard status.st_mode & 0o077 == 0 else { throw .notPrivate(path: path) }
+        }
         var bytes = [UInt8](repeating: 0, count: bytesMax)
         var count = 0
         while count < bytes.count {

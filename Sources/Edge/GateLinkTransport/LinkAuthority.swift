@@ -73,7 +73,7 @@ package struct LinkAuthority: Sendable {
     package static func load(from directory: String) throws(LinkCredentialFailure) -> LinkAuthority {
         let path = "\(directory)/\(LinkCredential.File.certificate)"
         let certificateText = try CredentialFile.read(path)
-        let keyText = try CredentialFile.read("\(directory)/\(LinkCredential.File.key)")
+        let keyText = try CredentialFile.readSecret("\(directory)/\(LinkCredential.File.key)")
         guard let certificate = try? Certificate(pemEncoded: certificateText),
             let key = try? Certificate.PrivateKey(pemEncoded: keyText), key.publicKey == certificate.publicKey,
             let leaf = try? LinkLeaf(certificate), leaf.uris.count == 1, let uri = leaf.uris.first,

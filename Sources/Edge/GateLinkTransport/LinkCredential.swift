@@ -9,6 +9,8 @@ import X509
 package enum LinkCredentialFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file is missing or may not be read or written.
     case noAccess(path: String, reason: String)
+    /// Others than its owner may read the file.
+    case notPrivate(path: String)
     /// The file holds something else.
     case malformed(path: String)
     /// The name is empty, too long, or has a character that names have not.
@@ -20,6 +22,7 @@ package enum LinkCredentialFailure: Error, Hashable, Sendable, CustomStringConve
     package var description: String {
         switch self {
         case .noAccess(let path, let reason): "\(path): \(reason)"
+        case .notPrivate(let path): "\(path): others may read it; run chmod 600 \(path)"
         case .malformed(let path): "\(path): not what this file must hold"
         case .badName(let name): "\(name): a link name has 1 to 63 of a-z A-Z 0-9 . _ -"
         case .distrusted(let path, let distrust): "\(path): \(distrust)"
@@ -50,7 +53,7 @@ package struct LinkCredential: Sendable {
         return try LinkCredential(
             IssuedCredential(
                 certificate: try CredentialFile.read(certificatePath),
-                key: try CredentialFile.read("\(directory)/\(File.key)"),
+                key: try CredentialFile.readSecret("\(directory)/\(File.key)"),
                 authority: try CredentialFile.read("\(directory)/\(File.authority)")),
             path: directory)
     }

@@ -16,7 +16,8 @@ struct CredentialCommand: AsyncParsableCommand {
             abstract: "Makes a key and a certificate for one process, such as an extender on another host.",
             discussion: """
                 Copy the folder to that host; whoever has it can be that process. An extender's credential is also
-                granted the right to attach as its UUID, for which the node must be running.
+                granted the right to attach as its UUID, for which the node must be running. What its name was granted
+                before stays, and so does a revocation unless --restore is given.
 
                   quantumgate credential issue --role extender --extender socks5 --name socks5-2 --out ./socks5-2
                 """)
@@ -29,6 +30,7 @@ struct CredentialCommand: AsyncParsableCommand {
         @Option(name: .customLong("settings"), help: "For an extender: settings that it may read, by prefix.")
         var settingPrefixes: [String] = []
         @Flag(help: "For an extender: do not grant anything now.") var noGrant = false
+        @Flag(help: "For an extender: take the revocation of its name back.") var restore = false
 
         func validate() throws {
             guard (role == .extender) == (extender != nil) else {
@@ -47,8 +49,16 @@ struct CredentialCommand: AsyncParsableCommand {
             printLine(folder)
             guard let link = LinkName(node: authority.node, role: role, name: name), role.kind == .extender, !noGrant
             else { return }
-            let rights = RightsRow.attaching(link, settings: Set(settingPrefixes))
-            try await OperatorLink.with(settings) { store in try await store.setRights(rights) }
+            let granted = RightsRow.attaching(link, settings: Set(settingPrefixes))
+            let restore = restore
+            let rights = try await OperatorLink.with(settings) { store in
+                let rights = granted.added(to: try await store.rights(of: granted.name), restoring: restore)
+                try await store.setRights(rights)
+                return rights
+            }
+            if rights.isRevoked {
+                printNote("\(rights.name) stays revoked: it can't attach. --restore takes the revocation back.")
+            }
         }
 
         private func linkRole() throws -> LinkRole {

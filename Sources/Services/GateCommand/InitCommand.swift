@@ -64,9 +64,10 @@ struct InitCommand: AsyncParsableCommand {
           \(settings.vaultKeyPath)   what opens it
         Save both where only you can read them, also:
           \(settings.authorityDirectory)/, \(settings.directory)/credentials/   for the node's own processes
-        Save the database while the node is stopped, or with `sqlite3 FILE ".backup COPY"`. To restore, put all
-        back in their places before `quantumgate node`. What is lost can't be made again: a new identity is a new UUID,
-        and every peer has to add it anew.
+        Save the database with `sqlite3 FILE ".backup COPY"`, or while the node is stopped, then with the files FILE-wal
+        and FILE-shm beside it where they are there. To restore, with the node stopped: remove the old FILE, FILE-wal
+        and FILE-shm, put all back in their places, run `quantumgate doctor`, then `quantumgate node`. What is lost
+        can't be made again: a new identity is a new UUID, and every peer has to add it anew.
 
         Next:
           quantumgate node \(settings.directory)

@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
+internal import GateCrypto
+internal import GateDatabase
 internal import GateModel
 internal import GateSettings
 internal import GateSupervisor
@@ -25,14 +27,15 @@ struct NodeCommand: AsyncParsableCommand {
         let settings = try await NodeOptions.settings(of: node.path(given: directory))
         let uuid = try NodeIdentityName.node(of: settings)
         let children = try NodeChildren.all(of: settings)
-        let run = "\(settings.directory)/run"
-        try FileManager.default.createDirectory(
-            atPath: run, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let lock = try NodeLock(path: "\(run)/node.lock")
+        let lock = try NodeLock(directory: settings.directory)
+        defer { lock.release() }
         try NodeFolder.addKernelCredentials(settings)
         _ = Telemetry.start(program: "node", format: settings.log.format, threshold: settings.log.level)
         StandardInputGuard().start()
         let logger = Logger(label: "supervisor")
+        if ProcessHardening.isDumpable != false {
+            logger.warning("Core dumps can't be switched off: a crash may write secrets to disk")
+        }
         let wasReady = Mutex(false)
         let supervisor = SupervisorService(children: children, logger: logger) { statuses in
             try? NodeState(pid: getpid(), statuses: statuses).write(settings.nodeStatePath)
@@ -48,7 +51,6 @@ struct NodeCommand: AsyncParsableCommand {
             configuration: .init(
                 services: [.init(service: supervisor)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
-        _ = consume lock
     }
 }
 

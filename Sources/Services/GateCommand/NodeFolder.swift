@@ -3,6 +3,7 @@ internal import GateLink
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
+internal import Glibc
 
 /// Makes the folder of a new node.
 ///
@@ -15,33 +16,35 @@ internal import GateSettings
 /// | `credentials/NAME/` | link credential of one process | 0700 |
 /// | `run/` | lock and state of a running node | 0700 |
 enum NodeFolder {
-    /// Makes everything, or nothing that stays: what was made is removed again where a step fails.
+    /// Makes everything, or nothing that stays. The node is made in a folder of this run's own inside and moved in place
+    /// at the end, so nothing that somebody else made is ever removed, and of two runs at once one is refused.
     static func create(_ settings: LocalSettings) async throws -> NodeUUID {
-        let files = FileManager.default
-        let existed = files.fileExists(atPath: settings.directory)
-        for path in [settings.file, settings.databasePath, settings.vaultKeyPath, settings.authorityDirectory]
-        where files.fileExists(atPath: path) {
-            printNote("Refused: \(path) is there already; a node is never overwritten.")
-            throw CommandExit.refused
+        let directory = settings.directory
+        for part in parts where FileManager.default.fileExists(atPath: "\(directory)/\(part)") {
+            throw refusal(of: "\(directory)/\(part)")
         }
+        try makeFolder(directory)
+        let draft = "\(directory)/.init-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         do {
-            return try await fill(settings)
+            try makeFolder(draft)
+            let node = try await fill(settings, in: draft)
+            try moveParts(from: draft, to: directory)
+            rmdir(draft)
+            return node
         } catch {
-            for part in existed ? parts : [""] {
-                try? files.removeItem(atPath: "\(settings.directory)/\(part)")
-            }
+            try? FileManager.default.removeItem(atPath: draft)
+            rmdir(directory)  // goes only where nothing is in it
             throw error
         }
     }
 
-    private static let parts = [LocalSettings.fileName, "data", "secrets", "authority", "credentials", "run"]
+    /// What a node's folder holds; the first is what two runs at once compete for.
+    private static let parts = ["secrets", "data", "authority", "credentials", "run", LocalSettings.fileName]
 
-    private static func fill(_ settings: LocalSettings) async throws -> NodeUUID {
-        for part in ["data", "secrets", "credentials", "run"] {
-            try FileManager.default.createDirectory(
-                atPath: "\(settings.directory)/\(part)", withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-        }
+    private static func fill(_ settings: LocalSettings, in draft: String) async throws -> NodeUUID {
+        var settings = settings
+        settings.directory = draft
+        for part in ["data", "secrets", "credentials", "run"] { try makeFolder("\(draft)/\(part)") }
         let node = try await NodeIdentity.create(settings)
         let authority = try LinkAuthority.create(node: node)
         try authority.write(to: settings.authorityDirectory)
@@ -50,6 +53,41 @@ enum NodeFolder {
         }
         try SettingsText.yaml(of: settings).write(toFile: settings.file, atomically: true, encoding: .utf8)
         return node
+    }
+
+    private static func makeFolder(_ path: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    /// Moves every part, or none.
+    private static func moveParts(from draft: String, to directory: String) throws {
+        var moved: [String] = []
+        do {
+            for part in parts {
+                try move("\(draft)/\(part)", to: "\(directory)/\(part)")
+                moved.append(part)
+            }
+        } catch {
+            for part in moved { rename("\(directory)/\(part)", "\(draft)/\(part)") }
+            throw error
+        }
+    }
+
+    /// Never over anything but an empty folder: `rename` refuses a folder with something in it, `link` any file.
+    private static func move(_ part: String, to place: String) throws {
+        let isFile = place.hasSuffix(LocalSettings.fileName)
+        guard (isFile ? link(part, place) : rename(part, place)) == 0 else {
+            let number = errno
+            if number == EEXIST || number == ENOTEMPTY || number == ENOTDIR { throw refusal(of: place) }
+            throw CommandFailure("\(place): \(String(cString: strerror(number)))")
+        }
+        if isFile { unlink(part) }
+    }
+
+    private static func refusal(of path: String) -> any Error {
+        printNote("Refused: \(path) is there already; a node is never overwritten.")
+        return CommandExit.refused
     }
 
     /// Makes the credentials of kernel workers that have none yet, where `node.workers` was raised after `init`.

@@ -47,14 +47,14 @@ enum OperatorLink {
             do {
                 return try await body(LinkStore(keeper.requester))
             } catch let failure as StoreFailure {
-                throw try judged(failure)
+                throw judged(failure)
             }
         }
     }
 
     private static func absence(_ reason: String, _ settings: LocalSettings) -> CommandFailure {
         let advice =
-            NodeState.read(settings.nodeStatePath) == nil
+            NodeState.read(settings) == nil
             ? "The node does not run: start it with `quantumgate node \(settings.directory)`."
             : "The node runs, and starts its database service again when it ends; its log says why."
         return CommandFailure("no database service answers at \(settings.database.link): \(reason). \(advice)")
@@ -78,7 +78,7 @@ enum OperatorLink {
     }
 
     /// Prints a refusal and gives its exit code; other failures become a sentence.
-    private static func judged(_ failure: StoreFailure) throws -> any Error {
+    static func judged(_ failure: StoreFailure) -> any Error {
         switch failure {
         case .notPermitted, .invalid, .conflict, .quotaExceeded, .otherBundle:
             printNote("Refused: \(failure)")

@@ -31,7 +31,7 @@ struct SettingsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let key = key
-            let definition = try NodeSettings.definition(of: key)
+            let definition = try SettingsCommand.definition(of: key)
             let (rows, history) = try await OperatorLink.with(node) { store in
                 (try await store.settings(), try await store.history(of: key))
             }
@@ -41,6 +41,15 @@ struct SettingsCommand: AsyncParsableCommand {
             for row in history {
                 printLine("\(timeText(row.changedAt.seconds))  \(row.value ?? "(default)")  by \(row.changedBy)")
             }
+        }
+    }
+
+    /// Refuses an unknown key before the node is asked.
+    static func definition(of key: String) throws -> SettingDefinition {
+        do throws(StoreFailure) {
+            return try NodeSettings.definition(of: key)
+        } catch {
+            throw OperatorLink.judged(error)
         }
     }
 

@@ -25,7 +25,7 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await node.settings()
         let uuid = try NodeIdentityName.node(of: settings)
-        let state = NodeState.read(settings.nodeStatePath)
+        let state = NodeState.read(settings)
         let limit = min(max(refusals, 0), StoreLimit.pageRows)
         if !listing.json { printHead("\(uuid)", state) }
         let (workers, sessions, refused) = try await OperatorLink.with(settings) { store in

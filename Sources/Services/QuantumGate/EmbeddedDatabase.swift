@@ -10,12 +10,22 @@ import GateStore
 struct EmbeddedDatabase: Sendable {
     let database: NodeDatabase
     private let folder: TemporaryFolder?
+    private let lock: NodeLock?
+
+    private init(database: NodeDatabase, folder: TemporaryFolder? = nil, lock: NodeLock? = nil) {
+        self.database = database
+        self.folder = folder
+        self.lock = lock
+    }
+
+    /// Gives the folder free for another node; what was written stays readable here.
+    func release() { lock?.release() }
 
     /// Opens what the configuration names; makes it where that is asked for.
     static func open(_ storage: EmbeddedNodeConfiguration.Storage) async throws(EmbeddedNodeFailure) -> Self {
         do {
             switch storage {
-            case .directory(let path): return Self(database: try await inDirectory(path), folder: nil)
+            case .directory(let path): return try await inDirectory(path)
             case .host(let export, let key):
                 let key = try secret(key, "the host's key")
                 return try await temporary { path, vaultKey in
@@ -46,17 +56,22 @@ struct EmbeddedDatabase: Sendable {
         return try GuardedSecret(bytes)
     }
 
-    private static func inDirectory(_ path: String) async throws -> NodeDatabase {
+    private static func inDirectory(_ path: String) async throws -> Self {
         let directory = URL(filePath: path)
         let file = directory.appending(path: "data/node.sqlite")
         let keyFile = directory.appending(path: "secrets/vault.key").path
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700])
+        let lock = try NodeLock(directory: directory.path)
         if !FileManager.default.fileExists(atPath: keyFile) {
+            // A new key would open nothing of what is there.
+            guard !FileManager.default.fileExists(atPath: file.path) else {
+                throw NodeDatabaseFailure.vaultKey(.noAccess(path: keyFile))
+            }
             _ = try await NodeDatabase.initialise(path: file.path, vaultKeyFile: keyFile)
         }
-        return try await NodeDatabase.open(path: file.path, vaultKeyFile: keyFile)
+        return Self(database: try await NodeDatabase.open(path: file.path, vaultKeyFile: keyFile), lock: lock)
     }
 
     private static func temporary(_ fill: (String, GuardedSecret) async throws -> Void) async throws -> Self {

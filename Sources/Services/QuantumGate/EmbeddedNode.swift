@@ -73,6 +73,7 @@ public final class EmbeddedNode: Service {
         }
         readiness.end()
         try? await group.shutdownGracefully()
+        storage.release()
         try outcome.get()
     }
 
@@ -159,7 +160,8 @@ extension EmbeddedNode {
         for extender in configuration.extenders {
             // As GateLinkStore names the rights of a link.
             let name = "extender/\(extender.id)/\(try linkName(extender).name)"
-            try await store.setRights(RightsRow(name: name, extenders: [extender.id], mayConnect: true))
+            let rights = RightsRow(name: name, extenders: [extender.id], mayConnect: true)
+            try await store.setRights(rights.added(to: try await store.rights(of: name)))
         }
         for peer in configuration.allowedPeers { try await allow(peer) }
         for (node, peers) in Dictionary(grouping: configuration.peers, by: \.node) {

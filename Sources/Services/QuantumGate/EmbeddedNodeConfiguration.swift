@@ -7,7 +7,8 @@ public struct EmbeddedNodeConfiguration: Sendable {
     /// Where a node's identity, peers and settings are between two starts.
     public enum Storage: Sendable {
         /// In this folder: the database in `data/node.sqlite`, its key in `secrets/vault.key`, as `quantumgate init`
-        /// makes them. Made, with a new identity, where the key's file is not there.
+        /// makes them. Made, with a new identity, where neither is there; a database without its key is refused. One node
+        /// at a time, `quantumgate node` included, until ``EmbeddedNode/run()`` ends or the node is gone.
         case directory(String)
         /// With the host program, as one value from ``EmbeddedNode/export(sealedWith:)`` under the host's 32-byte key;
         /// a value that came from elsewhere is refused. While the node lives, a folder among the system's temporary

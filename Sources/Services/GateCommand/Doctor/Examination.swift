@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GateCrypto
+internal import GateDatabase
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
@@ -18,11 +19,16 @@ enum Examination {
             return faults + findings
         }
         findings.insert(Finding(subject: "settings", verdict: .good, found: settings.file), at: 0)
-        findings += files(settings) + [credential(settings)]
-        let state = NodeState.read(settings.nodeStatePath)
-        findings.append(processes(state))
-        if state == nil { findings += await ports(settings) }
-        findings.append(await database(settings, isRunning: state != nil))
+        findings += files(settings) + keys(settings) + [credential(settings)]
+        let isRunning = NodeLock.isHeld(in: settings.directory)
+        let state = NodeState.read(settings)
+        findings.append(processes(state, isRunning: isRunning))
+        if !isRunning { findings += await ports(settings) }
+        switch (isRunning, state) {
+        case (false, _): findings.append(await stoppedDatabase(settings))
+        case (true, nil): break  // a node inside a program: its database has no service to ask
+        case (true, .some): findings.append(await databaseService(settings))
+        }
         return findings
     }
 
@@ -63,19 +69,33 @@ enum Examination {
             advice: "Raise the hard limit (`ulimit -Hn`, LimitNOFILE= in the unit).")
     }
 
-    /// Secrets that others may read are none.
+    /// Secrets that others may read are none, and programs refuse them.
     private static func files(_ settings: LocalSettings) -> [Finding] {
-        let secrets = [settings.vaultKeyPath, settings.databasePath, settings.sharedSecretPath].compactMap { $0 }
-        return secrets.map { path in
-            guard let permissions = FilePermissions.of(path) else {
-                return Finding(
-                    subject: "files", verdict: .bad, found: "there is no \(path)",
-                    advice: "Restore it from your backup.")
-            }
-            guard permissions & 0o077 != 0 else { return Finding(subject: "files", verdict: .good, found: path) }
+        let secrets = [settings.vaultKeyPath, settings.sharedSecretPath].compactMap { $0 }
+        return secrets.map { file($0, exposed: .bad) } + [file(settings.databasePath, exposed: .poor)]
+    }
+
+    /// The private keys of link credentials and of the authority that signs them, where one is here.
+    private static func keys(_ settings: LocalSettings) -> [Finding] {
+        let folder = "\(settings.directory)/credentials"
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+        let folders = names.map { "\(folder)/\($0)" } + [settings.authorityDirectory]
+        let findings = folders.map { "\($0)/\(LinkCredential.File.key)" }
+            .filter { FileManager.default.fileExists(atPath: $0) }
+            .map { file($0, exposed: .bad) }
+        let wrong = findings.filter { $0.verdict != .good }
+        guard wrong.isEmpty else { return wrong }
+        return [Finding(subject: "files", verdict: .good, found: "\(findings.count) private keys of credentials")]
+    }
+
+    private static func file(_ path: String, exposed verdict: Finding.Verdict) -> Finding {
+        guard let permissions = FilePermissions.of(path) else {
             return Finding(
-                subject: "files", verdict: .poor, found: "\(path) can be read by others", advice: "chmod 600 \(path)")
+                subject: "files", verdict: .bad, found: "there is no \(path)", advice: "Restore it from your backup.")
         }
+        guard permissions & 0o077 != 0 else { return Finding(subject: "files", verdict: .good, found: path) }
+        return Finding(
+            subject: "files", verdict: verdict, found: "\(path) can be read by others", advice: "chmod 600 \(path)")
     }
 
     private static func credential(_ settings: LocalSettings) -> Finding {
@@ -96,9 +116,10 @@ enum Examination {
         }
     }
 
-    private static func processes(_ state: NodeState?) -> Finding {
+    private static func processes(_ state: NodeState?, isRunning: Bool) -> Finding {
         guard let state else {
-            return Finding(subject: "processes", verdict: .good, found: "`quantumgate node` does not run here")
+            let found = isRunning ? "a node runs here inside another program" : "`quantumgate node` does not run here"
+            return Finding(subject: "processes", verdict: .good, found: found)
         }
         let broken = state.children.filter { $0.phase != "ready" }
         guard let first = broken.first else {
@@ -132,15 +153,27 @@ enum Examination {
         return [Finding(subject: "ports", verdict: .good, found: "\(endpoints.count) are free")]
     }
 
-    private static func database(_ settings: LocalSettings, isRunning: Bool) async -> Finding {
-        guard isRunning else {
-            return Finding(subject: "database", verdict: .good, found: "its service does not run; nothing to ask")
-        }
+    /// Asks the running service.
+    private static func databaseService(_ settings: LocalSettings) async -> Finding {
         do {
             let count = try await OperatorLink.with(settings) { store in try await store.workers().count }
             return Finding(subject: "database", verdict: .good, found: "answers; \(count) workers are registered")
         } catch {
             return Finding(subject: "database", verdict: .bad, found: "\(error)")
+        }
+    }
+
+    /// Reads the files themselves: what a restored backup must pass before the node is started.
+    static func stoppedDatabase(_ settings: LocalSettings) async -> Finding {
+        do throws(NodeDatabaseFailure) {
+            let node = try await NodeDatabase.inspect(
+                path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
+            return Finding(
+                subject: "database", verdict: .good, found: "sound; the vault key opens the identity of \(node)")
+        } catch {
+            return Finding(
+                subject: "database", verdict: .bad, found: "\(error)",
+                advice: "Restore database and vault key from one backup, without the database's -wal and -shm files.")
         }
     }
 }
