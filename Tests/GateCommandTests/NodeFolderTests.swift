@@ -112,6 +112,20 @@ import Testing
         }
     }
 
+    @Test func `doctor fails a damaged database`() async throws {
+        try await withFolder { folder in
+            let settings = LocalSettings(directory: folder)
+            _ = try await NodeFolder.create(settings)
+            let url = URL(filePath: settings.databasePath)
+            var bytes = try Data(contentsOf: url)
+            // Past the schema's page: the structure breaks, the file still opens.
+            for index in 4_096..<bytes.count { bytes[index] = 0xff }
+            try bytes.write(to: url)
+            let found = await failures(settings)
+            #expect(found.map(\.subject) == ["database"])
+        }
+    }
+
     #if canImport(Glibc)
     @Test func `the command is hardened as the node's other programs are`() async {
         await #expect(processExitsWith: .success) {

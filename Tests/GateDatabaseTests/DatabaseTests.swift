@@ -204,7 +204,7 @@ func certify(_ key: StaticKey, by certifier: any WorkerCertifier, as name: Strin
 }
 
 @Suite struct TheDatabaseFile {
-    @Test func `a database that can not be queried any more is not ready`() async throws {
+    @Test func `a closed database is one whole file and not ready any more`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "database-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -213,6 +213,9 @@ func certify(_ key: StaticKey, by certifier: any WorkerCertifier, as name: Strin
         let database = try await NodeDatabase.open(path: file, vaultKeyFile: key)
         #expect(await database.unreadiness() == nil)
         await database.close()
+        let copy = folder.appending(path: "copy.sqlite").path
+        try FileManager.default.copyItem(atPath: file, toPath: copy)
+        #expect(try await NodeDatabase.inspect(path: copy, vaultKeyFile: key) == database.vault.node)
         #expect(await database.unreadiness()?.contains("can't be queried") == true)
     }
 }

@@ -16,6 +16,7 @@ package final class SQLiteStore: Sendable {
     /// Tells this store's rows of the change log from those of other processes.
     private let origin = Int64.random(in: 1...Int64.max)
     private let followed: Mutex<Int64>
+    private let isInspected: Bool
 
     /// How often other processes' changes are looked for.
     package static let followInterval = Duration.seconds(5)
@@ -25,6 +26,7 @@ package final class SQLiteStore: Sendable {
     /// Blocks while it does: call it at start, before anything is served.
     package init(path: String, clock: @escaping StoreClock = SQLiteStore.systemClock) throws(StoreFailure) {
         self.clock = clock
+        isInspected = false
         do {
             try SQLiteStore.createPrivately(path)
             pool = try DatabasePool(path: path, configuration: SQLiteStore.configuration())
@@ -41,6 +43,7 @@ package final class SQLiteStore: Sendable {
     package init(inspecting path: String) throws(StoreFailure) {
         clock = SQLiteStore.systemClock
         followed = Mutex(0)
+        isInspected = true
         do {
             guard access(path, R_OK | W_OK) == 0 else { throw StoreFailure.unavailable }
             pool = try DatabasePool(path: path, configuration: SQLiteStore.configuration())
@@ -82,9 +85,11 @@ package final class SQLiteStore: Sendable {
         await hub.publish(changes)
     }
 
-    /// Ends every watch and closes the file; nothing may be asked afterwards.
+    /// Ends every watch and closes the file; nothing may be asked afterwards. What the write-ahead log holds is brought
+    /// into the file first, so that the file alone is the whole database, unless another process has it open.
     package func close() async {
         await hub.close()
+        if !isInspected { _ = try? await pool.writeWithoutTransaction { try $0.checkpoint(.truncate) } }
         try? pool.close()
     }
 
