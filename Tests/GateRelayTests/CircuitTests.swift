@@ -220,21 +220,23 @@ import Testing
         limits.circuitsPerPeer = 2
         limits.buildsPerInterval = 4
         limits.windowBytesTotal = 3 * 2 * 512 * 2048
-        var allowance = CircuitAllowance(limits: limits)
-        let (one, two) = (SessionID(UUIDBytes(high: 1, low: 1)), SessionID(UUIDBytes(high: 2, low: 2)))
+        var allowance = CircuitAllowance()
+        let one = CircuitAllowance.Opener.node(NodeUUID(UUIDBytes(high: 0x8000, low: 1 << 63)))
+        let two = CircuitAllowance.Opener.anonymous(SessionID(UUIDBytes(high: 2, low: 2)))
         let start = MonotonicInstant(nanoseconds: 0)
         var verdicts: [Bool] = []
-        for session in [one, one, one, two, two] { verdicts.append(allowance.opened(by: session, at: start)) }
+        for opener in [one, one, one, two, two] {
+            verdicts.append(allowance.opened(by: opener, within: limits, at: start))
+        }
         #expect(verdicts == [true, true, false, true, false])
         allowance.closed(by: one)
-        let again = [allowance.opened(by: one, at: start), allowance.opened(by: one, at: start)]
+        let again = (0..<2).map { _ in allowance.opened(by: one, within: limits, at: start) }
         #expect(again == [true, false])
         allowance.closed(by: one)
-        let tooFast = allowance.opened(by: one, at: start)
-        let later = allowance.opened(by: one, at: start + .seconds(10))
+        let tooFast = allowance.opened(by: one, within: limits, at: start)
+        let later = allowance.opened(by: one, within: limits, at: start + .seconds(10))
         #expect(!tooFast && later)
-        allowance.forget(one)
-        #expect(allowance.count == 1)
+        #expect(allowance.count == 3)
     }
 
     @Test func `fails where another node answers than the one named`() throws {

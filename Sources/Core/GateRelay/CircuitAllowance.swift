@@ -4,30 +4,38 @@ package import GateModel
 /// neighbour builds, and the memory that all granted windows add up to. Memory is reserved before it is granted: a
 /// circuit that is let in has its whole windows.
 ///
-/// Belongs to one event loop (each with its share of the totals), or is behind a lock.
+/// A neighbour is a node whatever its sessions, or a session that shows none. One value serves a worker, behind a lock.
 package struct CircuitAllowance {
+    /// Who begins circuits.
+    package enum Opener: Hashable, Sendable {
+        case node(NodeUUID)
+        case anonymous(SessionID)
+    }
+
+    /// Neighbours that are remembered although they have no circuit, for how fast they build.
+    static let restingMax = 4096
+
     private struct Neighbour {
         var count = 0
         var builds = 0
         var intervalStart: MonotonicInstant
     }
 
-    private let limits: RelayLimits
-    private var neighbours: [SessionID: Neighbour] = [:]
+    private var neighbours: [Opener: Neighbour] = [:]
 
     /// Circuits let in and not yet over.
     package private(set) var count = 0
 
     /// Nothing is let in yet.
-    package init(limits: RelayLimits) { self.limits = limits }
-
-    /// Bytes that one circuit may make us hold: both windows of a hop.
-    package var byteCountPerCircuit: Int { 2 * limits.windowCells * Cell.byteCount }
+    package init() {}
 
     /// A neighbour begins a circuit. `false`: answer with ``CircuitEnd/refused``. Else tell ``closed(by:)`` at its end.
-    package mutating func opened(by session: SessionID, at now: MonotonicInstant) -> Bool {
-        var neighbour = neighbours[session] ?? Neighbour(intervalStart: now)
-        defer { neighbours[session] = neighbour }
+    package mutating func opened(by opener: Opener, within limits: RelayLimits, at now: MonotonicInstant) -> Bool {
+        // Bytes that one circuit may make us hold: both windows of a hop.
+        let byteCountPerCircuit = 2 * limits.windowCells * Cell.byteCount
+        forgetResting(limits, at: now)
+        var neighbour = neighbours[opener] ?? Neighbour(intervalStart: now)
+        defer { neighbours[opener] = neighbour }
         if now - neighbour.intervalStart >= limits.buildInterval {
             neighbour.intervalStart = now
             neighbour.builds = 0
@@ -42,14 +50,14 @@ package struct CircuitAllowance {
     }
 
     /// A circuit that was let in is over.
-    package mutating func closed(by session: SessionID) {
-        guard let neighbour = neighbours[session], neighbour.count > 0 else { return }
-        neighbours[session]?.count -= 1
+    package mutating func closed(by opener: Opener) {
+        guard let neighbour = neighbours[opener], neighbour.count > 0 else { return }
+        neighbours[opener]?.count -= 1
         count -= 1
     }
 
-    /// The session with a neighbour is over, and its circuits with it.
-    package mutating func forget(_ session: SessionID) {
-        count -= neighbours.removeValue(forKey: session)?.count ?? 0
+    private mutating func forgetResting(_ limits: RelayLimits, at now: MonotonicInstant) {
+        guard neighbours.count > CircuitAllowance.restingMax + count else { return }
+        neighbours = neighbours.filter { $0.value.count > 0 || now - $0.value.intervalStart < limits.buildInterval }
     }
 }

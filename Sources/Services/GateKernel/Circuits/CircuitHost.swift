@@ -13,6 +13,7 @@ import Synchronization
 final class CircuitHost: Sendable {
     let host: SessionHost
     private let reacher = Mutex<(any CircuitReacher)?>(nil)
+    private let allowance = Mutex(CircuitAllowance())
 
     init(host: SessionHost) { self.host = host }
 
@@ -29,21 +30,27 @@ final class CircuitHost: Sendable {
         return limits
     }
 
-    /// A neighbour opened a circuit over its session; `nil` refuses it. On the session's loop.
+    /// A circuit of that neighbour's that was begun here is over.
+    func ended(by opener: CircuitAllowance.Opener) { allowance.withLock { $0.closed(by: opener) } }
+
+    /// A neighbour opened a circuit over its session; `nil` refuses it, else ``ended(by:)`` follows. On the session's
+    /// loop.
     func begin(_ kind: CellKind?, circuit: UInt32, on session: SessionEndpoint) -> (any CircuitParty)? {
         let limits = limits
         guard let context = host.context(of: session.eventLoop), let reacher = reacher.withLock({ $0 }),
-            !session.isRelayed, session.circuits.mayBegin(limits, at: SystemClock.now()),
-            context.partyCount < limits.circuitsTotal
+            !session.isRelayed, let kind, mayBegin(kind),
+            allowance.withLock({ $0.opened(by: session.opener, within: limits, at: SystemClock.now()) })
         else { return nil }
+        return kind == .create
+            ? RelayParty(circuit: circuit, on: session, context: context, limits: limits, reacher: reacher)
+            : DestinationParty(circuit: circuit, on: session, host: host, context: context, limits: limits)
+    }
+
+    private func mayBegin(_ kind: CellKind) -> Bool {
         switch kind {
-        case .create:
-            guard host.table.settings[NodeSettings.relayEnabled] else { return nil }
-            return RelayParty(circuit: circuit, on: session, context: context, limits: limits, reacher: reacher)
-        case .open:
-            return DestinationParty(circuit: circuit, on: session, host: host, context: context, limits: limits)
-        case .created, .relay, nil:
-            return nil
+        case .create: host.table.settings[NodeSettings.relayEnabled]
+        case .open: true
+        case .created, .relay: false
         }
     }
 

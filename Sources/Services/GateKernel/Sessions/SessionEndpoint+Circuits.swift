@@ -1,3 +1,4 @@
+import GateLink
 import GateModel
 import GateRelay
 import GateStore
@@ -12,32 +13,19 @@ struct CircuitTable {
     var touched: [any CircuitParty] = []
     /// Credit for cells that the neighbour granted while too much waited for it.
     var heldBack: [UInt32: UInt32] = [:]
-    /// The next number of our own: odd where we dialled.
-    private var nextNumber: UInt32
+    private var numbers: CircuitNumbers
 
-    init(isInbound: Bool) { nextNumber = isInbound ? 2 : 1 }
-
-    private var builds = 0
-    private var buildsSince: MonotonicInstant?
-
-    /// Whether the neighbour may open one more circuit now; counts it if so.
-    mutating func mayBegin(_ limits: RelayLimits, at now: MonotonicInstant) -> Bool {
-        if let since = buildsSince, now - since < limits.buildInterval {
-            builds += 1
-        } else {
-            buildsSince = now
-            builds = 1
-        }
-        return builds <= limits.buildsPerInterval && parties.count < limits.circuitsPerPeer
-    }
+    init(isInbound: Bool) { numbers = CircuitNumbers(isInitiator: !isInbound) }
 
     /// Gives a circuit of ours its number; `nil` once all are used up.
     mutating func enter(_ party: any CircuitParty) -> UInt32? {
-        guard nextNumber < .max - 1 else { return nil }
-        defer { nextNumber += 2 }
-        parties[nextNumber] = party
-        return nextNumber
+        guard let number = numbers.allot() else { return nil }
+        parties[number] = party
+        return number
     }
+
+    /// Whether the other side opens circuits under such numbers.
+    func isPeers(_ circuit: UInt32) -> Bool { numbers.mayBeOpenedByPeer(circuit) }
 }
 
 extension SessionEndpoint {
@@ -62,9 +50,22 @@ extension SessionEndpoint {
         return circuits.enter(party)
     }
 
-    func leave(_ circuit: UInt32) {
-        circuits.parties[circuit] = nil
+    func leave(_ circuit: UInt32) { _ = removeParty(of: circuit) }
+
+    /// Takes a circuit off the table; one that the neighbour opened makes room for another.
+    func removeParty(of circuit: UInt32) -> (any CircuitParty)? {
         circuits.heldBack[circuit] = nil
+        guard let party = circuits.parties.removeValue(forKey: circuit) else { return nil }
+        if circuits.isPeers(circuit) { kernel.circuits?.ended(by: opener) }
+        return party
+    }
+
+    /// Who opens circuits over this session.
+    var opener: CircuitAllowance.Opener {
+        switch peer {
+        case .node(let node): .node(node)
+        case .anonymous: .anonymous(id)
+        }
     }
 
     /// The neighbour takes more cells of a circuit; it is told so once what waits for the neighbour has gone.
@@ -99,17 +100,16 @@ extension SessionEndpoint {
     }
 
     func circuitsEnded() {
-        let ending = circuits.parties
-        circuits.parties = [:]
         circuits.touched = []
-        circuits.heldBack = [:]
-        for (circuit, party) in ending { party.sessionEnded(circuit: circuit, on: self) }
+        for circuit in Array(circuits.parties.keys) {
+            removeParty(of: circuit)?.sessionEnded(circuit: circuit, on: self)
+        }
     }
 
     /// Begins this node's part in a circuit that the neighbour opens, if there is room and it may.
     private func opened(_ circuit: UInt32, by run: ByteBuffer) -> (any CircuitParty)? {
         let kind = run.getInteger(at: run.readerIndex + 4, as: UInt8.self).flatMap(CellKind.init)
-        guard let party = kernel.circuits?.begin(kind, circuit: circuit, on: self) else {
+        guard circuits.isPeers(circuit), let party = kernel.circuits?.begin(kind, circuit: circuit, on: self) else {
             enqueue(.circuitDestroy(circuit: circuit, reason: CircuitEnd.refused.rawValue))
             return nil
         }

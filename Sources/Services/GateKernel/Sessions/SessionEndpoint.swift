@@ -112,7 +112,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .cells(let cells): received(cells: cells)
         case .circuitCredit(let circuit, let count): credited(count, circuit)
         case .circuitDestroy(let circuit, let reason):
-            circuits.parties.removeValue(forKey: circuit)?.destroyed(reason, circuit: circuit, on: self)
+            removeParty(of: circuit)?.destroyed(reason, circuit: circuit, on: self)
         case .extenders(let list): changed(extenders: list)
         case .message(let message): deliver(message)
         case .receipt(let id, let status): toEveryLink { .receipt(id, status) }
