@@ -39,14 +39,6 @@ struct Program: AsyncParsableCommand {
         let admin = AdminService(endpoint: settings.database.admin, sources: sources, logger: logger)
         StandardOutput.writeLine(
             ReadyLine(["link": "\(service.endpoint)", "node": "\(database.vault.node)"]).line)
-        let outcome: Result<Void, any Error>
-        do {
-            try await ProgramGroup(admin: admin, logger: logger, serve: { try await service.run() }).run()
-            outcome = .success(())
-        } catch {
-            outcome = .failure(error)
-        }
-        await database.close()
-        try outcome.get()
+        try await ProgramGroup(admin: admin, logger: logger, serve: { try await service.run() }).run()
     }
 }
