@@ -45,12 +45,13 @@ struct KernelNode: Sendable {
     }
 
     /// Asks for a session, as an extender does.
-    func connect(to node: NodeUUID, route: ConnectRoute = .direct, anonymous: Bool = false) async -> Result<
-        SessionID, ConnectFailure
-    > {
+    func connect(
+        to node: NodeUUID, route: ConnectRoute = .direct, anonymous: Bool = false, isolation: String = ""
+    ) async -> Result<SessionID, ConnectFailure> {
         await kernel.kernel.connect(
             ConnectRequest(
-                id: 1, target: node, route: route, anonymous: anonymous, isolation: "", deadlineMilliseconds: 10_000),
+                id: 1, target: node, route: route, anonymous: anonymous, isolation: isolation,
+                deadlineMilliseconds: 10_000),
             for: KernelNode.extender)
     }
 

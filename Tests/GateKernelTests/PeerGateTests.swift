@@ -125,7 +125,7 @@ import Testing
             SessionEndpoint(
                 id: SessionID(UUIDBytes(high: 0, low: UInt64(number))), peer: .node(peer),
                 eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-                way: .init(isRelayed: true, isInbound: true, address: nil, certifiedUntil: nil),
+                way: .init(isRelayed: true, isInbound: true, isHiding: false, address: nil, certifiedUntil: nil),
                 since: UnixTime(seconds: 0), driver: SilentDriver(), kernel: kernel)
         }
         for session in sessions {

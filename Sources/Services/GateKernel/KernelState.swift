@@ -118,11 +118,11 @@ final class KernelState: Sendable {
         }
     }
 
-    private func announceExtenders() {
+    func announceExtenders() {
         let (sessions, list) = tables.withLock { (Array($0.sessions.values), $0.attachments.keys.sorted()) }
         for session in sessions {
             session.eventLoop.execute {
-                session.enqueue(.extenders(list))
+                session.tell(extenders: list)
                 session.flush()
             }
         }

@@ -30,6 +30,9 @@ final class SessionEndpoint: @unchecked Sendable {
     private var heldBack: Set<UInt32> = []
     /// Whether the peer's list of extenders changed in the read that is being worked off.
     private var hasNewExtenders = false
+    private var names: SessionNames<Attachment>
+    /// Extenders of ours that sent something over a session in which we hide.
+    private var shown: Set<ExtenderID> = []
 
     /// Bytes that wait below which extenders may send more.
     static let lowWaterBytes = 1 << 20
@@ -57,6 +60,8 @@ final class SessionEndpoint: @unchecked Sendable {
     struct Way: Sendable {
         let isRelayed: Bool
         let isInbound: Bool
+        /// Whether we dialled without showing who we are: then the peer learns nothing of what we have.
+        let isHiding: Bool
         /// The other side's address; `nil` over a circuit.
         let address: IPAddress?
         /// The not-after of the other side's certificate; `nil` for an anonymous one.
@@ -74,6 +79,7 @@ final class SessionEndpoint: @unchecked Sendable {
         self.since = since
         self.driver = driver
         self.kernel = kernel
+        names = SessionNames(session: id)
         circuits = CircuitTable(isInbound: way.isInbound)
     }
 
@@ -115,7 +121,9 @@ final class SessionEndpoint: @unchecked Sendable {
             removeParty(of: circuit)?.destroyed(reason, circuit: circuit, on: self)
         case .extenders(let list): changed(extenders: list)
         case .message(let message): deliver(message)
-        case .receipt(let id, let status): toEveryLink { .receipt(id, status) }
+        case .receipt(let name, let status):
+            guard let sent = names.receipted(name) else { return }
+            outlet(to: sent.sender).outlet.append(.notice(self, .receipt(sent.id, status)))
         case .ping, .pong, .close: break  // the session deals with these itself
         }
     }
@@ -139,6 +147,7 @@ final class SessionEndpoint: @unchecked Sendable {
         streams = [:]
         halfClosed = [:]
         heldBack = []
+        names = SessionNames(session: id)
         for link in outlets.values { link.outlet.flush() }
         circuitsEnded()
         kernel.ended(self, reason: reason)
@@ -147,6 +156,9 @@ final class SessionEndpoint: @unchecked Sendable {
     // MARK: To the peer
 
     func enqueue(_ message: SessionMessage) { driver?.enqueue(message) }
+
+    /// Says which extenders this worker has; a peer that we hide from is told nothing.
+    func tell(extenders list: [ExtenderID]) { if !way.isHiding { enqueue(.extenders(list)) } }
 
     func flush() {
         guard let driver else { return }
@@ -173,7 +185,7 @@ final class SessionEndpoint: @unchecked Sendable {
             case .stream(let bridge, let event): take(event, of: bridge)
             case .message(let message):
                 outlet(to: attachment).received += UInt64(message.payload.readableBytes)
-                enqueue(.message(message))
+                send(message, from: attachment)
             case .receipt(let id, let status): enqueue(.receipt(id: id, status: status))
             }
         }
@@ -215,10 +227,20 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.sessionAlias = alias
         bridge.credit = .opener
         streams[alias] = bridge
+        shown.insert(bridge.extender)
         enqueue(
             .streamOpen(
-                alias: bridge.sessionAlias, id: bridge.id, extender: bridge.extender, priority: bridge.priority,
+                alias: alias, id: names.stream(alias), extender: bridge.extender, priority: bridge.priority,
                 credit: credit))
+    }
+
+    private func send(_ message: ExtenderMessage, from attachment: Attachment) {
+        guard driver != nil else { return }
+        var message = message
+        message.id = names.message(
+            message.id, from: attachment, wantsReceipt: message.flags.contains(.receiptWanted))
+        shown.insert(message.extender)
+        enqueue(.message(message))
     }
 
     // MARK: Streams
@@ -226,7 +248,7 @@ final class SessionEndpoint: @unchecked Sendable {
     private func opened(
         _ alias: UInt32, _ id: StreamID, _ extender: ExtenderID, _ priority: Priority, _ credit: UInt64
     ) {
-        guard streams[alias] == nil, let attachment = kernel.attachment(of: extender, for: id) else {
+        guard streams[alias] == nil, let attachment = attachment(of: extender, for: id) else {
             return enqueue(.streamReset(alias: alias, code: StreamResetCode.noSuchExtender.rawValue))
         }
         let bridge = StreamBridge(
@@ -258,6 +280,12 @@ final class SessionEndpoint: @unchecked Sendable {
             for link in outlets.values { link.outlet.flush() }
         }
         passOnCircuitCredit()
+    }
+
+    /// The replica that the peer reaches; where we hide, of an extender that spoke first and of no other.
+    private func attachment(of extender: ExtenderID, for stream: StreamID) -> Attachment? {
+        guard !way.isHiding || shown.contains(extender) else { return nil }
+        return kernel.attachment(of: extender, for: stream)
     }
 
     private func close(_ alias: UInt32, _ end: StreamEnds) {
@@ -315,6 +343,7 @@ final class SessionEndpoint: @unchecked Sendable {
             forget(alias)
         }
         outlets[ObjectIdentifier(attachment)] = nil
+        names.forget(attachment)
         flush()
     }
 
@@ -326,7 +355,7 @@ final class SessionEndpoint: @unchecked Sendable {
 
     private func deliver(_ message: ExtenderMessage) {
         guard
-            let attachment = kernel.attachment(
+            let attachment = attachment(
                 of: message.extender, for: StreamID(replica: id.value.low, counter: message.id))
         else {
             if message.flags.contains(.receiptWanted) {

@@ -97,7 +97,7 @@ final class SessionHost: Sendable {
         kernel.metrics.sessionsEstablished.add()
         kernel.logger.debug(
             "Session established", metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)"])
-        session.enqueue(.extenders(kernel.extenders))
+        session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
         loser?.eventLoop.execute { loser?.close(.duplicate) }
         return entry

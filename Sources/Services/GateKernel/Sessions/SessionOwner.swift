@@ -80,8 +80,8 @@ final class SessionOwner {
         let session = SessionEndpoint(
             id: established.session, peer: peer, eventLoop: eventLoop,
             way: SessionEndpoint.Way(
-                isRelayed: origin.isRelayed, isInbound: isInbound, address: origin.address?.ip,
-                certifiedUntil: proof?.notAfter),
+                isRelayed: origin.isRelayed, isInbound: isInbound, isHiding: !isInbound && !origin.awaitsAdmission,
+                address: origin.address?.ip, certifiedUntil: proof?.notAfter),
             since: SystemClock.wall(), driver: driver, kernel: host.kernel)
         guard origin.awaitsAdmission else { return enter(session) }
         unconfirmed = session

@@ -1,0 +1,101 @@
+import GateLink
+import GateModel
+import GateStore
+import GateWire
+import NIOCore
+import Testing
+
+@testable import GateKernel
+
+@Suite(.timeLimit(.minutes(1))) struct AnonymousOrigins {
+    /// Two nodes, the second of which takes anonymous sessions, with a replica of one extender at each.
+    private func withOriginAndExit(
+        _ body: @Sendable (KernelNode, ExtenderLink, KernelNode, ExtenderLink) async throws -> Void
+    ) async throws {
+        try await withKernels(2) { nodes in
+            let (near, far) = (nodes[0], nodes[1])
+            try await near.know(far)
+            try await far.set(NodeSettings.accessAnonymous.definition, "true")
+            try await ExtenderLink.attached(to: near) { origin in
+                try await ExtenderLink.attached(to: far) { exit in try await body(near, origin, far, exit) }
+            }
+        }
+    }
+
+    private func open(_ session: SessionID, id: StreamID, peer: PeerName) -> LinkStreamOpen {
+        LinkStreamOpen(
+            id: id, extender: KernelNode.extender, session: session, peer: peer, priority: .bulk, credit: 1024)
+    }
+
+    private func message(_ session: SessionID, id: UInt64) -> LinkFrame {
+        .message(
+            LinkMessage(
+                id: id, extender: KernelNode.extender, session: session, wantsReceipt: true,
+                payload: ByteBuffer(string: "hello")))
+    }
+
+    @Test func `name streams and messages anew in every session; receipts find back`() async throws {
+        try await withOriginAndExit { near, origin, far, exit in
+            var seen: [StreamID] = []
+            for (alias, isolation) in [(1, "a"), (3, "b")] as [(UInt32, String)] {
+                let session = try await near.connect(to: far.uuid, anonymous: true, isolation: isolation).get()
+                let own = StreamID(replica: 0x7e57_7e57, counter: UInt64(1000 + alias))
+                try await origin.send(.streamOpen(alias: alias, open(session, id: own, peer: .node(far.uuid))))
+                seen.append(try await exit.next { if case .streamOpen(_, let open) = $0 { open.id } else { nil } })
+                try await origin.send(message(session, id: 0xabcd))
+                let name = try await exit.next { if case .message(let message) = $0 { message.id } else { nil } }
+                #expect(name == 1)
+                let answer = LinkReceipt(id: name, session: session, status: .delivered)
+                try await exit.send(.receipt(answer))
+                let receipt = try await origin.next { frame -> LinkReceipt? in
+                    if case .receipt(let receipt) = frame, receipt.status == .delivered { receipt } else { nil }
+                }
+                #expect(receipt.id == 0xabcd)
+                #expect(receipt.session == session)
+            }
+            #expect(Set(seen.map(\.replica)).count == 2)
+            #expect(!seen.contains { $0.replica == 0x7e57_7e57 || $0.counter >= 1000 })
+        }
+    }
+
+    @Test func `tell nothing of their extenders, and let in only those that spoke first`() async throws {
+        try await withOriginAndExit { near, origin, far, exit in
+            let session = try await near.connect(to: far.uuid, anonymous: true).get()
+            try await far.holds(1)
+            let id = StreamID(replica: 1, counter: 1)
+            try await exit.send(.streamOpen(alias: 1, open(session, id: id, peer: .anonymous)))
+            let refusal = try await exit.next { if case .streamReset(1, let code) = $0 { code } else { nil } }
+            #expect(refusal == StreamResetCode.noSuchExtender.rawValue)
+
+            near.kernel.kernel.announceExtenders()
+            try await origin.send(message(session, id: 5))
+            _ = try await exit.next { if case .message(let message) = $0 { message.id } else { nil } }
+            let endpoint = try #require(far.kernel.kernel.session(session))
+            #expect(try await endpoint.eventLoop.submit { endpoint.extenders }.get() == [])
+
+            try await exit.send(.streamOpen(alias: 3, open(session, id: id, peer: .anonymous)))
+            let opened = try await origin.next { if case .streamOpen(_, let open) = $0 { open.session } else { nil } }
+            #expect(opened == session)
+        }
+    }
+
+    @Test func `forget receipts that nobody can wait for any more`() {
+        final class Sender {}
+        let (one, two) = (Sender(), Sender())
+        var names = SessionNames<Sender>(session: SessionID(UUIDBytes(high: 1, low: 2)))
+        let first = names.message(70, from: one, wantsReceipt: true)
+        let second = names.message(71, from: one, wantsReceipt: true)
+        let third = names.message(72, from: two, wantsReceipt: true)
+        let silent = names.message(73, from: two, wantsReceipt: false)
+        #expect([first, second, third, silent] == [1, 2, 3, 4])
+        #expect(names.receipted(first)?.id == 70)
+        #expect(names.receipted(first) == nil)
+        #expect(names.receipted(silent) == nil)
+        names.forget(one)
+        #expect(names.receipted(second) == nil)
+        for _ in 4..<(3 + SessionNames<Sender>.receiptWindow) {
+            _ = names.message(0, from: one, wantsReceipt: false)
+        }
+        #expect(names.receipted(third) == nil)
+    }
+}
