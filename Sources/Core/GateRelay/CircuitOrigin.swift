@@ -58,6 +58,9 @@ package struct CircuitOrigin: ~Copyable {
         clock = CircuitClock(at: now, building: limits.buildTime, limits: limits)
     }
 
+    /// How many relays are in; what failed, failed after that many.
+    package var joinedCount: Int { layers.layers.count }
+
     /// Bytes that ``send(_:at:into:)`` takes now.
     package var writableByteCount: Int { phase == .open ? credit.forData * layers.payloadByteCount : 0 }
 

@@ -5,8 +5,9 @@ package import GateModel
 ///
 /// A random path has relays that are fit (they relay, have age and reputation), each a different node, no two of them, nor
 /// one and the origin or the destination, in the same /16 or /48, and not all learnt from one node. Its first hop is
-/// a guard (``GuardSet``) where one is fit. A named path is taken as it is named, with the same checks but for age,
-/// reputation and guards.
+/// one of those that the origin has for it (``GuardSet``), never another. What failed lately (``PathBlame``) is avoided
+/// while there is a path without it. A named path is taken as it is named, with the same checks but for age, reputation,
+/// first hops and blame.
 package struct PathSelection: Sendable {
     private let own: NodeUUID
     private let ownNetworks: Set<IPAddress>
@@ -19,51 +20,70 @@ package struct PathSelection: Sendable {
         self.settings = settings
     }
 
-    /// A path of `count` random relays to `destination`, first hop first; empty for 0.
+    /// The relays that a random path to `destination` may begin with.
+    package func fitFirstHops(
+        to destination: NodeUUID, at destinationAddresses: [IPAddress], from candidates: [PathCandidate]
+    ) -> Set<NodeUUID> {
+        let ends = ownNetworks.union(destinationAddresses.map(\.neighbourhood))
+        return Set(fit(candidates, to: destination).filter { isApart($0, from: ends) }.map(\.node))
+    }
+
+    /// A path of `count` random relays to `destination`, beginning with one of `firstHops`; empty for 0.
     ///
     /// `destinationAddresses` is empty where they aren't known (a hidden destination).
     package func random(
         count: Int, to destination: NodeUUID, at destinationAddresses: [IPAddress], from candidates: [PathCandidate],
-        guards: GuardSet, random: inout FastRandom
+        firstHops: [NodeUUID], avoiding avoidance: PathAvoidance = PathAvoidance(), random: inout FastRandom
     ) throws(PathFailure) -> [NodeUUID] {
         guard (0...PathSettings.relaysMax).contains(count) else { throw .badLength }
         guard count > 0 else { return [] }
-        let fit = candidates.filter { $0.node != own && $0.node != destination && $0.isFit(settings) }
-        let ends = ownNetworks.union(destinationAddresses.map(\.neighbourhood))
-        let first = guards.entries.compactMap { entry in fit.first { $0.node == entry.node } }
+        let fit = fit(candidates, to: destination)
+        let heads = fit.filter { firstHops.contains($0.node) }
+        guard !heads.isEmpty else { throw .tooFewNodes }
+        let draft = Draft(
+            count: count, destination: destination,
+            ends: ownNetworks.union(destinationAddresses.map(\.neighbourhood)), fit: fit)
         for attempt in 0..<settings.attemptCount {
-            // Guards serve first, each in turn; where none fits the others, any node does.
-            let isGuarded = !first.isEmpty && attempt < settings.attemptCount / 2
-            let heads = isGuarded ? [first[Int(random.below(UInt64(first.count)))]] : []
-            if let path = draw(count, from: fit, starting: heads, apartFrom: ends, random: &random) { return path }
+            // What failed lately comes back only where there is nothing else.
+            let avoided = attempt < settings.attemptCount / 2 ? avoidance : PathAvoidance()
+            let head = heads[Int(random.below(UInt64(heads.count)))]
+            if let path = draw(draft, beginningWith: head, avoiding: avoided, random: &random) { return path }
         }
         throw .tooFewNodes
     }
 
+    /// What all tries at one path have in common.
+    private struct Draft {
+        let count: Int
+        let destination: NodeUUID
+        let ends: Set<IPAddress>
+        let fit: [PathCandidate]
+    }
+
+    private func fit(_ candidates: [PathCandidate], to destination: NodeUUID) -> [PathCandidate] {
+        candidates.filter { $0.node != own && $0.node != destination && $0.isFit(settings) }
+    }
+
     private func draw(
-        _ count: Int, from fit: [PathCandidate], starting heads: [PathCandidate], apartFrom ends: Set<IPAddress>,
-        random: inout FastRandom
+        _ draft: Draft, beginningWith head: PathCandidate, avoiding avoided: PathAvoidance, random: inout FastRandom
     ) -> [NodeUUID]? {
         var path: [PathCandidate] = []
-        var used = ends
-        var rest = fit
-        for head in heads {
-            guard isApart(head, from: used) else { return nil }
-            path.append(head)
-            used.formUnion(head.neighbourhoods)
-            rest.removeAll { $0.node == head.node }
+        var used = draft.ends
+        var rest = draft.fit.filter { $0.node != head.node && !avoided.nodes.contains($0.node) }
+        var next = head
+        while true {
+            let isLast = path.count == draft.count - 1
+            var links = isLast ? [PathLink(next.node, draft.destination)] : []
+            if let last = path.last { links.append(PathLink(last.node, next.node)) }
+            if isApart(next, from: used), avoided.links.isDisjoint(with: links) {
+                path.append(next)
+                used.formUnion(next.neighbourhoods)
+                if isLast { return hasSeveralSources(path) ? path.map(\.node) : nil }
+            }
+            guard !path.isEmpty, !rest.isEmpty else { return nil }
+            rest.swapAt(Int(random.below(UInt64(rest.count))), rest.count - 1)
+            next = rest.removeLast()
         }
-        while path.count < count {
-            guard !rest.isEmpty else { return nil }
-            let index = Int(random.below(UInt64(rest.count)))
-            rest.swapAt(index, rest.count - 1)
-            let candidate = rest.removeLast()
-            guard isApart(candidate, from: used) else { continue }
-            path.append(candidate)
-            used.formUnion(candidate.neighbourhoods)
-            rest.removeAll { $0.node == candidate.node }
-        }
-        return hasSeveralSources(path) ? path.map(\.node) : nil
     }
 
     /// The named path, where it is one.

@@ -17,6 +17,14 @@ package struct PathSettings: Equatable, Sendable {
     package var guardCount = 3
     /// How long a node stays one of them, at most. Seconds of the calendar, so that it outlives a restart.
     package var guardLifetimeSeconds: Int64 = 60 * 86_400
+    /// After how long a first hop that was not reached is tried again.
+    package var guardRetrySeconds: Int64 = 60
+    /// How long a first hop must have been absent before another takes its place.
+    package var guardAbsenceSeconds: Int64 = 3600
+    /// How often that may happen within ``guardLifetimeSeconds``.
+    package var guardReplacementsMax = 4
+    /// First hops beyond ``guardCount`` for the time when none of the guards is there.
+    package var guardReservesMax = 3
     /// How many random paths are tried before none is said to exist.
     package var attemptCount = 64
 

@@ -33,10 +33,12 @@ extension RunningKernel {
         gate.use(settings)
         let host = SessionHost(own: configuration.node, kernel: kernel, table: table, gate: gate, contexts: contexts)
         let circuits = CircuitHost(host: host)
-        let book = RelayBook(own: configuration.node, store: store, logger: logger)
-        let resolver = NIOThreadPool(numberOfThreads: 2)
-        resolver.start()
-        let dialler = Dialler(kernel: kernel, host: host, table: table, group: group, resolver: resolver)
+        let own = OwnAddresses(
+            listening: configuration.peerEndpoints, advertised: configuration.advertisedEndpoints,
+            interfaces: OwnAddresses.machine())
+        let book = RelayBook(own: configuration.node, ownAddresses: own.seen, store: store, logger: logger)
+        let resolver = HostResolver()
+        let dialler = Dialler(kernel: kernel, host: host, group: group, resolver: resolver, own: own)
         let connector = Connector(
             kernel: kernel, store: store, table: table, book: book, dialler: dialler, circuits: circuits)
         kernel.use(connector)
@@ -58,6 +60,7 @@ extension RunningKernel {
         let links = try await listenForLinks(configuration, service: service, group: group, logger: logger)
         let listeners = try await PeerListeners(
             on: configuration.peerEndpoints, sharing: configuration.sharesPeerEndpoints, group: group, host: host)
+        own.use(listening: listeners.endpoints)
         let drain = WorkerDrain(host: host, listeners: listeners, contexts: contexts, logger: logger)
         let lease = settings[NodeSettings.workerLease]
         let row = try await store.registerWorker(

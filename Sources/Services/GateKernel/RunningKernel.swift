@@ -26,7 +26,7 @@ struct RunningKernel: Sendable {
     let health: WorkerHealth
     let links: LinkServer?
     let drain: WorkerDrain
-    let resolver: NIOThreadPool
+    let resolver: HostResolver
     let ready: KernelReady
 
     /// How often gauges are set.
@@ -73,7 +73,7 @@ struct RunningKernel: Sendable {
     private func stop() async {
         await drain.stop()
         await registry.end()
-        try? await resolver.shutdownGracefully()
+        await resolver.shutDown()
     }
 
     private func carryOutWork() async {

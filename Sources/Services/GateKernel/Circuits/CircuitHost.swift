@@ -19,6 +19,9 @@ final class CircuitHost: Sendable {
 
     func use(_ reacher: any CircuitReacher) { self.reacher.withLock { $0 = reacher } }
 
+    /// Finds sessions for circuits; `nil` while the worker starts.
+    var reach: (any CircuitReacher)? { reacher.withLock { $0 } }
+
     var limits: RelayLimits {
         let settings = host.table.settings
         var limits = RelayLimits()
@@ -37,7 +40,7 @@ final class CircuitHost: Sendable {
     /// loop.
     func begin(_ kind: CellKind?, circuit: UInt32, on session: SessionEndpoint) -> (any CircuitParty)? {
         let limits = limits
-        guard let context = host.context(of: session.eventLoop), let reacher = reacher.withLock({ $0 }),
+        guard let context = host.context(of: session.eventLoop), let reacher = reach,
             !session.isRelayed, let kind, mayBegin(kind),
             allowance.withLock({ $0.opened(by: session.opener, within: limits, at: SystemClock.now()) })
         else { return nil }
@@ -73,16 +76,14 @@ final class CircuitHost: Sendable {
             return .success(built)
         } catch {
             host.kernel.metrics.circuitsFailed.add()
-            return .failure(fault(error, path))
+            return .failure(fault(error, path, to: destination))
         }
     }
 
-    private func fault(_ error: any Error, _ path: [NodeRecord]) -> ConnectFault {
+    private func fault(_ error: any Error, _ path: [NodeRecord], to destination: NodeRecord) -> ConnectFault {
         switch error {
-        case CircuitFailure.unreachable(let position), CircuitFailure.handshake(let position):
-            let missing = position < path.count ? path[position].node : nil
-            return ConnectFault(.unreachable, "relay \(position + 1) of the path is unreachable", missing: missing)
-        case let failure as CircuitFailure: return ConnectFault(.unreachable, "the circuit failed: \(failure)")
+        case let failed as FailedBuild:
+            return ConnectFault(.unreachable, failed.reason, blame: failed.blame(path, to: destination))
         case let failure as SessionFailure: return ConnectFault(failure)
         default: return ConnectFault(.unreachable, "\(error)")
         }

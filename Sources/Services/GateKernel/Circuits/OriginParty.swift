@@ -74,7 +74,7 @@ final class OriginParty: CircuitCarrier, @unchecked Sendable {
     override func machineDeadlinePassed(at now: MonotonicInstant) { machine?.deadlinePassed(at: now, into: &actions) }
 
     override func circuitFailed(_ failure: CircuitFailure) {
-        outcome?.fail(failure)
+        outcome?.fail(FailedBuild(failure: failure, joinedCount: machine?.joinedCount ?? 0))
         outcome = nil
     }
 

@@ -12,26 +12,26 @@ final class RelayBook: Sendable {
     private struct State: ~Copyable {
         var records: [NodeUUID: NodeRecord] = [:]
         var guards = GuardSet()
-        /// Relays that did not answer, and until when they are left out of random paths.
-        var absent: [NodeUUID: MonotonicInstant] = [:]
+        var blame = PathBlame()
         var random = FastRandom()
     }
 
     private let own: NodeUUID
+    /// Where the network sees us; our own network is left out of random paths.
+    private let ownAddresses: [IPAddress]
     private let store: any KernelStore
     private let logger: Logger
     private let state: Mutex<State>
 
     /// Relays that are read from the database at most.
     static let relaysMax = 10_000
-    /// How long a relay that did not answer is left out.
-    static let absence = Duration.seconds(60)
     /// First hops at a time. Few, and never last on a path while there are others: a first hop knows us, a last hop the
     /// destination.
     static let guardCount = 2
 
-    init(own: NodeUUID, store: any KernelStore, logger: Logger) {
+    init(own: NodeUUID, ownAddresses: [IPAddress], store: any KernelStore, logger: Logger) {
         self.own = own
+        self.ownAddresses = ownAddresses
         self.store = store
         self.logger = logger
         state = Mutex(State())
@@ -66,10 +66,25 @@ final class RelayBook: Sendable {
         }
     }
 
-    /// The peer did not answer: random paths do without it for a while.
-    func missed(_ node: NodeUUID) {
-        let until = SystemClock.now() + RelayBook.absence
-        state.withLock { $0.absent[node] = until }
+    /// A circuit over this first relay came to stand, or failed behind it.
+    func reached(_ node: NodeUUID) {
+        state.withLock {
+            $0.blame.reached(node)
+            $0.guards.reached(node)
+        }
+    }
+
+    /// A circuit failed: random paths do without what it speaks against for a while.
+    func failed(_ blame: CircuitBlame) {
+        state.withLock {
+            switch blame {
+            case .firstHop(let node):
+                $0.blame.missed(node, at: SystemClock.now())
+                $0.guards.missed(node, at: SystemClock.wall())
+            case .link(let relay, let next, let isDestination):
+                $0.blame.failed(relay, next, isDestination: isDestination, at: SystemClock.now())
+            }
+        }
     }
 
     /// A random path, first hop first.
@@ -78,18 +93,21 @@ final class RelayBook: Sendable {
     ) throws(PathFailure) -> [NodeRecord] {
         try state.withLock { state throws(PathFailure) in
             let rules = pathSettings(settings)
-            let now = SystemClock.now()
-            state.absent = state.absent.filter { $0.value > now }
+            let wall = SystemClock.wall()
             let candidates = candidates(state)
-            state.guards = state.guards.renewed(
-                from: candidates, at: SystemClock.wall(), settings: rules, random: &state.random)
+            let places = addresses(of: destination)
+            let selection = PathSelection(own: own, ownAddresses: ownAddresses, settings: rules)
+            state.guards = state.guards.renewed(from: candidates, at: wall, settings: rules, random: &state.random)
+            let firstHops = state.guards.firstHops(
+                from: selection.fitFirstHops(to: destination.node, at: places, from: candidates), at: wall,
+                settings: rules, random: &state.random)
+            let avoidance = state.blame.avoidance(at: SystemClock.now())
             let guards = Set(state.guards.entries.map(\.node))
-            let selection = PathSelection(own: own, ownAddresses: [], settings: rules)
             var path: [NodeUUID] = []
             for _ in 0..<rules.attemptCount {
                 path = try selection.random(
-                    count: hops, to: destination.node, at: addresses(of: destination), from: candidates,
-                    guards: state.guards, random: &state.random)
+                    count: hops, to: destination.node, at: places, from: candidates, firstHops: firstHops,
+                    avoiding: avoidance, random: &state.random)
                 if path.count < 2 || !guards.contains(path[path.count - 1]) { break }
             }
             return path.compactMap { state.records[$0] }
@@ -101,7 +119,8 @@ final class RelayBook: Sendable {
         through nodes: [NodeUUID], to destination: NodeRecord, settings: NodeSettingValues
     ) throws(PathFailure) -> [NodeRecord] {
         try state.withLock { state throws(PathFailure) in
-            let selection = PathSelection(own: own, ownAddresses: [], settings: pathSettings(settings))
+            let selection = PathSelection(
+                own: own, ownAddresses: ownAddresses, settings: pathSettings(settings))
             let path = try selection.named(
                 nodes, to: destination.node, at: addresses(of: destination), from: candidates(state))
             return path.compactMap { state.records[$0] }
@@ -117,7 +136,7 @@ final class RelayBook: Sendable {
 
     private func candidates(_ state: borrowing State) -> [PathCandidate] {
         var candidates: [PathCandidate] = []
-        for record in state.records.values where state.absent[record.node] == nil {
+        for record in state.records.values {
             candidates.append(
                 PathCandidate(
                     node: record.node, addresses: addresses(of: record), relays: record.relays, age: .zero,

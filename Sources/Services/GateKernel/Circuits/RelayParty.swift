@@ -20,6 +20,8 @@ final class RelayParty: CircuitParty, @unchecked Sendable {
     private var actions: [CircuitAction] = []
     private var foot: RelayFoot?
     private var toNext: LoopOutlet<SessionMessage>?
+    /// Holds while a session to go on over is looked for.
+    private var ticket: DialTicket?
     private var countedBytes: UInt64 = 0
     private let bornAt = SystemClock.now()
 
@@ -111,16 +113,18 @@ final class RelayParty: CircuitParty, @unchecked Sendable {
         switch action {
         case .send(.previous, let message): previous.enqueue(message)
         case .send(.next, let message): toNext?.append(message)
-        case .reach(let record, let purpose): reach(record, purpose)
+        case .reach(let record, _): reach(record)
         case .ended, .failed: leave()
         case .built, .received, .writable: break  // an end's, not a relay's
         }
     }
 
-    private func reach(_ record: NodeRecord, _ purpose: ReachPurpose) {
+    private func reach(_ record: NodeRecord) {
         let own = self
+        let ticket = DialTicket()
+        self.ticket = ticket
         kernel.spawn { [reacher] in
-            let session = await reacher.session(for: record, purpose, from: own.previous.peer)
+            let session = await reacher.session(for: record, from: own.previous, ticket)
             own.context.eventLoop.execute {
                 guard let session else { return own.unreachable() }
                 own.cross(to: session)
@@ -160,6 +164,8 @@ final class RelayParty: CircuitParty, @unchecked Sendable {
     }
 
     private func leave() {
+        ticket?.end()
+        ticket = nil
         context.leave(self)
         previous.leave(machine.previousCircuit)
         toNext?.flush()
@@ -222,6 +228,9 @@ extension RelayParty {
 
 /// Finds or makes the session that a circuit goes on over.
 protocol CircuitReacher: Sendable {
-    /// A session with the record's node, at no other endpoints than the record's; `nil` where there is none to be had.
-    func session(for record: NodeRecord, _ purpose: ReachPurpose, from neighbour: PeerName) async -> SessionEndpoint?
+    /// A session with the record's node, at no other addresses than the record's; `nil` where there is none to be had, or
+    /// the ticket ends first.
+    func session(
+        for record: NodeRecord, from neighbour: SessionEndpoint, _ ticket: DialTicket
+    ) async -> SessionEndpoint?
 }

@@ -11,13 +11,14 @@ import Logging
 import NIOCore
 
 /// Makes sessions on request. Requests for the same session wait for one attempt.
-actor Connector: SessionConnector, CircuitReacher {
-    private let kernel: KernelState
-    private let store: any KernelStore
-    private let table: PeerTable
+actor Connector: SessionConnector {
+    let kernel: KernelState
+    let store: any KernelStore
+    let table: PeerTable
     private let book: RelayBook
-    private let dialler: Dialler
+    let dialler: Dialler
     private let circuits: CircuitHost
+    var circuitDials = CircuitDials()
     private var waiting: [Purpose: [CheckedContinuation<Outcome, Never>]] = [:]
     private var standing: [Purpose: SessionEndpoint] = [:]
 
@@ -26,7 +27,7 @@ actor Connector: SessionConnector, CircuitReacher {
     /// Requests that may wait for one attempt.
     static let waitersMax = 4096
     /// Paths that are tried for one request.
-    static let pathAttemptsMax = 4
+    static let pathAttemptsMax = 3
     /// Sessions over circuits, and anonymous ones, that are kept for their isolation keys.
     static let standingMax = 65_536
 
@@ -70,33 +71,13 @@ actor Connector: SessionConnector, CircuitReacher {
         return hops == 0 ? .direct : .relayed(hops: hops)
     }
 
-    // MARK: For circuits that go on through this node
-
-    func session(
-        for record: NodeRecord, _ purpose: ReachPurpose, from neighbour: PeerName
-    ) async -> SessionEndpoint? {
-        if case .node(record.node) = neighbour { return nil }
-        let allowsPrivate = table.settings[NodeSettings.relayAllowPrivate]
-        let outcome = await shared(.direct(record.node)) {
-            await self.dialler.dial(
-                record.node, at: record.endpoints, anonymous: false, publicOnly: !allowsPrivate)
-        }
-        return try? outcome.get()
-    }
-
     // MARK: One attempt for all who want the same
 
     private func shared(_ purpose: Purpose, _ make: () async -> Outcome) async -> Outcome {
         if let session = existing(purpose) { return .success(session) }
-        if waiting[purpose] != nil {
-            return await withCheckedContinuation { continuation in
-                guard waiting[purpose, default: []].count < Connector.waitersMax else {
-                    return continuation.resume(returning: .failure(.overloaded))
-                }
-                waiting[purpose, default: []].append(continuation)
-            }
-        }
+        if waiting[purpose] != nil { return await awaited(purpose) }
         waiting[purpose] = []
+        if case .direct(let node) = purpose { circuitDials.giveWay(node) }
         var outcome = await make()
         // Dialled at the same moment from the other side: that session stands, and ours was closed as its duplicate.
         if case .failure = outcome, let session = existing(purpose) { outcome = .success(session) }
@@ -104,6 +85,21 @@ actor Connector: SessionConnector, CircuitReacher {
         for waiter in waiting.removeValue(forKey: purpose) ?? [] { waiter.resume(returning: outcome) }
         return outcome
     }
+
+    private func awaited(_ purpose: Purpose) async -> Outcome {
+        await withCheckedContinuation { continuation in
+            guard waiting[purpose, default: []].count < Connector.waitersMax else {
+                return continuation.resume(returning: .failure(.overloaded))
+            }
+            waiting[purpose, default: []].append(continuation)
+        }
+    }
+
+    /// Whether a dial to the node is under way that an extender of ours, or a path of our own, asked for.
+    func isDialling(_ node: NodeUUID) -> Bool { waiting[.direct(node)] != nil }
+
+    /// What such a dial comes to.
+    func ownDial(of node: NodeUUID) async -> SessionEndpoint? { try? await awaited(.direct(node)).get() }
 
     private func existing(_ purpose: Purpose) -> SessionEndpoint? {
         switch purpose {
@@ -144,7 +140,7 @@ actor Connector: SessionConnector, CircuitReacher {
     private func dial(_ node: NodeUUID, anonymous: Bool) async -> Outcome {
         do {
             guard let row = try await store.peer(node), !row.endpoints.isEmpty else { return .failure(.unknownPeer) }
-            return await dialler.dial(node, at: row.endpoints, anonymous: anonymous, publicOnly: false)
+            return await dialler.dial(node, at: row.endpoints, anonymous: anonymous)
         } catch {
             return .failure(ConnectFault(.unreachable, "the peer list can't be read: \(error)"))
         }
@@ -178,15 +174,20 @@ actor Connector: SessionConnector, CircuitReacher {
     private func circuit(_ path: [NodeRecord], to destination: NodeRecord, anonymous: Bool) async -> Outcome {
         guard let head = path.first else { return .failure(ConnectFault(.noRoute, "the path is empty")) }
         let first = await shared(.direct(head.node)) {
-            await self.dialler.dial(head.node, at: head.endpoints, anonymous: false, publicOnly: false)
+            await self.dialler.dial(
+                head.node, at: head.endpoints.filter { $0.literalAddress != nil }, anonymous: false)
         }
         switch first {
         case .failure(let fault):
-            book.missed(head.node)
+            // Overloaded are we: that says nothing of the relay.
+            if fault.code != .overloaded { book.failed(.firstHop(head.node)) }
             return .failure(ConnectFault(fault.code, "first relay \(head.node): \(fault.reason)"))
         case .success(let session):
             let outcome = await circuits.build(over: session, path, to: destination, anonymous: anonymous)
-            if case .failure(let fault) = outcome, let missing = fault.missing { book.missed(missing) }
+            var blame: CircuitBlame?
+            if case .failure(let fault) = outcome { blame = fault.blame }
+            if blame != .firstHop(head.node) { book.reached(head.node) }
+            if let blame { book.failed(blame) }
             return outcome
         }
     }
@@ -196,16 +197,16 @@ actor Connector: SessionConnector, CircuitReacher {
 struct ConnectFault: Error {
     let code: ConnectFailure.Code
     let reason: String
-    /// The relay that was not reached, to be left out for a while.
-    var missing: NodeUUID?
+    /// Whom random paths do without for a while.
+    var blame: CircuitBlame?
 
     static let overloaded = ConnectFault(.overloaded, "too many requests wait for the same session")
     static let unknownPeer = ConnectFault(.unknownPeer, "no address of the peer is known; add it with 'peers add'")
 
-    init(_ code: ConnectFailure.Code, _ reason: String, missing: NodeUUID? = nil) {
+    init(_ code: ConnectFailure.Code, _ reason: String, blame: CircuitBlame? = nil) {
         self.code = code
         self.reason = reason
-        self.missing = missing
+        self.blame = blame
     }
 
     init(path failure: PathFailure) { self.init(.noRoute, "no path over relays: \(failure)") }

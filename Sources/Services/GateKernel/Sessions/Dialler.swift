@@ -5,35 +5,32 @@ import GateStore
 import GateTransport
 import Logging
 import NIOCore
-import NIOPosix
 
 /// Opens direct sessions: resolves, connects, hand-shakes, one endpoint after the other.
 struct Dialler: Sendable {
     let kernel: KernelState
     let host: SessionHost
-    let table: PeerTable
     let group: any EventLoopGroup
-    let resolver: NIOThreadPool
+    let resolver: HostResolver
+    let own: OwnAddresses
 
     /// How long TCP may take to connect.
     static let connectTime = Duration.seconds(5)
 
-    /// Tries the endpoints in order. With `publicOnly` an address is dialled only if it is public unicast.
+    /// Dials for ourselves: tries the endpoints in order.
     func dial(
-        _ node: NodeUUID, at endpoints: [Endpoint], anonymous: Bool, publicOnly: Bool
+        _ node: NodeUUID, at endpoints: [Endpoint], anonymous: Bool
     ) async -> Result<SessionEndpoint, ConnectFault> {
         if let reluctance = host.reluctance { return .failure(reluctance) }
         var fault = ConnectFault.unknownPeer
         for endpoint in endpoints.prefix(StoreLimit.peerEndpoints) {
-            for address in await resolve(endpoint) {
-                guard !publicOnly || address.ip?.isPublicUnicast == true else {
-                    fault = ConnectFault(.unreachable, "its address is not public")
-                    continue
-                }
-                switch await attempt(node, address, anonymous: anonymous) {
-                case .success(let session): return .success(session)
-                case .failure(let failure): fault = failure
-                }
+            guard let address = await resolver.address(of: endpoint) else { continue }
+            switch await attempt(node, address, anonymous: anonymous, ticket: nil) {
+            case .success(let session): return .success(session)
+            case .failure(let failure as SessionFailure):
+                fault = ConnectFault(failure)
+                host.noteRefusal(of: node, at: "\(address)", isInbound: false, fault.reason)
+            case .failure(let error): fault = ConnectFault(.unreachable, "\(address): \(error)")
             }
         }
         kernel.logger.info(
@@ -41,36 +38,35 @@ struct Dialler: Sendable {
         return .failure(fault)
     }
 
+    /// Dials for a circuit, while its ticket holds. Where circuits want to go is neither logged nor written down.
+    func dial(_ node: NodeUUID, for ticket: DialTicket, at places: [SocketAddress]) async -> SessionEndpoint? {
+        guard host.reluctance == nil else { return nil }
+        for place in places where !ticket.isOver {
+            if case .success(let session) = await attempt(node, place, anonymous: false, ticket: ticket) {
+                return session
+            }
+        }
+        return nil
+    }
+
     private func attempt(
-        _ node: NodeUUID, _ address: SocketAddress, anonymous: Bool
-    ) async -> Result<SessionEndpoint, ConnectFault> {
+        _ node: NodeUUID, _ address: SocketAddress, anonymous: Bool, ticket: DialTicket?
+    ) async -> Result<SessionEndpoint, any Error> {
         let loop = group.next()
         let outcome = loop.makePromise(of: SessionEndpoint.self)
         let host = host
+        outcome.futureResult.whenSuccess { _ in ticket?.settle() }
         let connected = PeerBootstrap.dial(address, on: loop, timeout: Dialler.connectTime) { channel in
             try host.dial(node, on: channel, at: address, anonymous: anonymous, outcome: outcome)
+            ticket?.onEnd { channel.close(promise: nil) }
         }
         connected.whenFailure { outcome.fail($0) }
         do {
             return .success(try await outcome.futureResult.get())
-        } catch let failure as SessionFailure {
+        } catch let failure {
             // A connection that never came to be ends its handshake, too, and perhaps first; TCP's reason says more.
-            do { _ = try await connected.get() } catch {
-                return .failure(ConnectFault(.unreachable, "\(address): \(error)"))
-            }
-            let fault = ConnectFault(failure)
-            host.noteRefusal(of: node, at: "\(address)", isInbound: false, fault.reason)
-            return .failure(fault)
-        } catch {
-            return .failure(ConnectFault(.unreachable, "\(address): \(error)"))
+            do { _ = try await connected.get() } catch { return .failure(error) }
+            return .failure(failure)
         }
-    }
-
-    private func resolve(_ endpoint: Endpoint) async -> [SocketAddress] {
-        if let literal = try? SocketAddress(ipAddress: endpoint.host, port: Int(endpoint.port)) { return [literal] }
-        let addresses = try? await resolver.runIfActive {
-            try SocketAddress.makeAddressResolvingHost(endpoint.host, port: Int(endpoint.port))
-        }
-        return addresses.map { [$0] } ?? []
     }
 }
