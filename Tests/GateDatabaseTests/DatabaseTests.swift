@@ -212,7 +212,12 @@ func certify(_ key: StaticKey, by certifier: any WorkerCertifier, as name: Strin
         _ = try await NodeDatabase.initialise(path: file, vaultKeyFile: key)
         let database = try await NodeDatabase.open(path: file, vaultKeyFile: key)
         #expect(await database.unreadiness() == nil)
-        await database.close()
+        // As at the end of a service: by a task that is cancelled, and once more.
+        await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            await database.close()
+            await database.close()
+        }.value
         let copy = folder.appending(path: "copy.sqlite").path
         try FileManager.default.copyItem(atPath: file, toPath: copy)
         #expect(try await NodeDatabase.inspect(path: copy, vaultKeyFile: key) == database.vault.node)

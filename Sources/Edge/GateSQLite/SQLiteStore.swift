@@ -17,6 +17,7 @@ package final class SQLiteStore: Sendable {
     private let origin = Int64.random(in: 1...Int64.max)
     private let followed: Mutex<Int64>
     private let isInspected: Bool
+    private let isClosed = Atomic(false)
 
     /// How often other processes' changes are looked for.
     package static let followInterval = Duration.seconds(5)
@@ -87,9 +88,14 @@ package final class SQLiteStore: Sendable {
 
     /// Ends every watch and closes the file; nothing may be asked afterwards. What the write-ahead log holds is brought
     /// into the file first, so that the file alone is the whole database, unless another process has it open.
+    /// Closing twice does no harm.
     package func close() async {
+        guard !isClosed.exchange(true, ordering: .relaxed) else { return }
         await hub.close()
-        if !isInspected { _ = try? await pool.writeWithoutTransaction { try $0.checkpoint(.truncate) } }
+        if !isInspected {
+            // In a task of its own: whoever closes is often cancelled, and GRDB does nothing for a cancelled task.
+            await Task { _ = try? await pool.writeWithoutTransaction { try $0.checkpoint(.truncate) } }.value
+        }
         try? pool.close()
     }
 
