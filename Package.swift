@@ -28,6 +28,8 @@ struct Module {
     var uses: [String] = []
     var libraries: [Target.Dependency] = []
     var hasTests = true
+    /// Below the module's folder: what is no source of the compiler's.
+    var excluded: [String] = []
 }
 
 func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
@@ -68,7 +70,8 @@ let modules = [
         libraries: [nioCore]),
     Module(name: "GateRouting", layer: .core, uses: ["GateModel", "GateCrypto", "GateWire"], libraries: [nioCore]),
     Module(name: "GateAccess", layer: .core, uses: ["GateModel"]),
-    Module(name: "GateLink", layer: .core, uses: ["GateModel"], libraries: [nioCore, protobuf]),
+    Module(
+        name: "GateLink", layer: .core, uses: ["GateModel"], libraries: [nioCore, protobuf], excluded: ["Protocol"]),
     Module(name: "GateStore", layer: .core, uses: ["GateModel"]),
 
     Module(name: "GateTelemetry", layer: .edge, uses: ["GateModel"], libraries: [logging, metrics, metricsCore]),
@@ -84,7 +87,7 @@ let modules = [
         libraries: [nioCore, nioPosix, nio("NIOTLS"), nioSSL, x509, asn1, crypto, logging, metrics]),
     Module(
         name: "GateLinkStore", layer: .edge, uses: ["GateModel", "GateLink", "GateStore", "GateLinkTransport"],
-        libraries: [nioCore, protobuf, logging]),
+        libraries: [nioCore, protobuf, logging], excluded: ["Protocol"]),
     Module(
         name: "GateSQLite", layer: .edge, uses: ["GateModel", "GateStore"], libraries: [grdb]),
 
@@ -213,7 +216,8 @@ func target(_ module: Module) -> Target {
     case .programs:
         return .executableTarget(name: module.name, dependencies: dependencies, path: path, swiftSettings: strict)
     case .core, .edge, .services, .extenders, .testKit:
-        return .target(name: module.name, dependencies: dependencies, path: path, swiftSettings: strict)
+        return .target(
+            name: module.name, dependencies: dependencies, path: path, exclude: module.excluded, swiftSettings: strict)
     }
 }
 
