@@ -26,7 +26,7 @@ final class SessionEndpoint: @unchecked Sendable {
     private var streams: [UInt32: StreamBridge] = [:]
     private var halfClosed: [UInt32: StreamEnds] = [:]
     private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
-    /// Streams whose extenders have not been told all that the peer granted.
+    /// Streams whose extenders wait for news of the peer's credit until what waits has gone.
     private var heldBack: Set<UInt32> = []
     /// Whether the peer's list of extenders changed in the read that is being worked off.
     private var hasNewExtenders = false
@@ -208,6 +208,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .data(let data):
             kernel.metrics.streamBytesOut.add(data.readableBytes)
             bridge.credit.count(data.readableBytes)
+            if bridge.credit.isHeldBack { passOnCredit(bridge) }
             enqueue(.streamData(alias: alias, data))
         case .credit(let limit): enqueue(.streamCredit(alias: alias, limit: limit))
         case .acknowledged(let offset): enqueue(.streamAcknowledged(alias: alias, offset: offset))
@@ -257,7 +258,6 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.credit.grant(credit)
         streams[alias] = bridge
         toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
-        if bridge.credit.isHeldBack { heldBack.insert(alias) }
     }
 
     /// A stream's share of ``streamBytesMax`` now.
@@ -267,8 +267,11 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     private func passOnCredit(_ bridge: StreamBridge) {
-        if !isBackedUp, let limit = bridge.credit.next(window: streamWindow) { toLink(bridge, .credit(limit: limit)) }
-        if bridge.credit.isHeldBack { heldBack.insert(bridge.sessionAlias) }
+        if isBackedUp {
+            heldBack.insert(bridge.sessionAlias)
+        } else if let limit = bridge.credit.next(window: streamWindow) {
+            toLink(bridge, .credit(limit: limit))
+        }
     }
 
     /// What waits has gone: extenders and circuits learn what the peer granted meanwhile.
