@@ -23,8 +23,8 @@ package struct LinkGrant: Hashable, Sendable {
         self.mayChange = mayChange
     }
 
-    /// What an extender's replica needs: to attach as that extender and to connect.
-    package static func attaching(as extender: ExtenderID) -> LinkGrant {
-        LinkGrant(extenders: [extender], mayConnect: true, mayRead: false, mayChange: false)
+    /// What an extender's replica needs: to attach as that extender and, mostly, to connect.
+    package static func attaching(as extender: ExtenderID, mayConnect: Bool = true) -> LinkGrant {
+        LinkGrant(extenders: [extender], mayConnect: mayConnect, mayRead: false, mayChange: false)
     }
 }

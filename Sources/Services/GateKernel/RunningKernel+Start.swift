@@ -148,7 +148,7 @@ extension RunningKernel {
                 return .refused(
                     LinkRefusal(code: .notPermitted, reason: "\(peer.name.name) has no right to attach as \(extender)"))
             }
-            return .granted(.attaching(as: extender))
+            return .granted(.attaching(as: extender, mayConnect: rights.mayConnect))
         } catch {
             return .refused(LinkRefusal(code: .unavailable, reason: "rights can't be read: \(error)"))
         }

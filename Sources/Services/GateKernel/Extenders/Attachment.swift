@@ -148,6 +148,12 @@ final class Attachment: @unchecked Sendable {
     }
 
     private func connect(_ request: ConnectRequest) {
+        guard link?.grant.mayConnect == true else {
+            return send(
+                .connectFailed(
+                    ConnectFailure(
+                        id: request.id, code: .refused, reason: "\(name) has no right to ask for sessions")))
+        }
         kernel.spawn { [self] in
             let answer = await kernel.connect(request, for: extender)
             eventLoop.execute { [self] in
