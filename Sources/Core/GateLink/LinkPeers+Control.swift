@@ -21,6 +21,8 @@ extension WirePeerEvent {
         relayed = event.isRelayed
         extenders = event.extenders.prefix(LinkLimits.extenderCountMax).map { WireUuid($0.value) }
         reason = event.reason.cut(to: LinkLimits.reasonBytesMax)
+        epoch = event.epoch
+        resumable = event.isResumable
     }
 }
 
@@ -32,7 +34,8 @@ extension LinkPeerEvent {
         else { return nil }
         self.init(
             change: change, session: SessionID(wire.session.value), peer: PeerName(wire.hasNode ? wire.node : nil),
-            isRelayed: wire.relayed, extenders: wire.extenders.map { ExtenderID($0.value) }, reason: reason)
+            isRelayed: wire.relayed, extenders: wire.extenders.map { ExtenderID($0.value) }, reason: reason,
+            epoch: wire.epoch, isResumable: wire.resumable)
     }
 }
 

@@ -30,10 +30,14 @@ package struct LinkPeerEvent: Hashable, Sendable {
     package var extenders: [ExtenderID]
     /// Why, for logs; empty unless suspended or disconnected.
     package var reason: String
+    /// Which of the session's epochs this is about; kits ignore those below the highest that they have seen.
+    package var epoch: SessionEpoch
+    /// Whether the session may come back when its way breaks, at this worker or another.
+    package var isResumable: Bool
 
     package init(
         change: Change, session: SessionID, peer: PeerName, isRelayed: Bool, extenders: [ExtenderID] = [],
-        reason: String = ""
+        reason: String = "", epoch: SessionEpoch = 0, isResumable: Bool = false
     ) {
         self.change = change
         self.session = session
@@ -41,6 +45,8 @@ package struct LinkPeerEvent: Hashable, Sendable {
         self.isRelayed = isRelayed
         self.extenders = extenders
         self.reason = reason
+        self.epoch = epoch
+        self.isResumable = isResumable
     }
 }
 

@@ -135,6 +135,10 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
     public var description: String { value.text }
 }
 
+/// Counts a session's takeovers: 0 at first, one more each time that it goes on over another connection. What a worker
+/// says of an epoch below the highest that was seen has no effect.
+package typealias SessionEpoch = UInt32
+
 /// One stream between two extender replicas, unique across workers: the opener's random replica id and its counter.
 public struct StreamID: Hashable, Sendable, CustomStringConvertible {
     /// The random id of the replica that opened the stream.

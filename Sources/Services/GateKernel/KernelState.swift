@@ -29,11 +29,22 @@ final class KernelState: Sendable {
     private struct Tables {
         var sessions: [SessionID: SessionEndpoint] = [:]
         var direct: [NodeUUID: SessionEndpoint] = [:]
+        /// Sessions whose way is broken and that may come back; none of them is in `sessions`.
+        var suspended: [SessionID: SessionEndpoint] = [:]
         /// How many of `sessions` are with each node.
         var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
         var opened: [SessionRow] = []
         var closed: [SessionID] = []
+
+        /// Takes a session off those that stand, unless another has its place.
+        mutating func leave(_ session: SessionEndpoint) {
+            guard sessions[session.id] === session else { return }
+            sessions[session.id] = nil
+            guard case .node(let node) = session.peer else { return }
+            counts[node] = counts[node].flatMap { $0 > 1 ? $0 - 1 : nil }
+            if direct[node] === session { direct[node] = nil }
+        }
     }
 
     init(logger: Logger, metrics: KernelMetrics, peers: PeerTable = PeerTable()) {
@@ -179,19 +190,49 @@ final class KernelState: Sendable {
         }
     }
 
+    /// A session that stood, or was suspended, is over.
     func ended(_ session: SessionEndpoint, reason: String) {
         let attachments = tables.withLock { tables in
-            if tables.sessions.removeValue(forKey: session.id) != nil, case .node(let node) = session.peer,
-                let count = tables.counts[node]
-            {
-                tables.counts[node] = count > 1 ? count - 1 : nil
-            }
-            if case .node(let node) = session.peer, tables.direct[node] === session { tables.direct[node] = nil }
-            tables.closed.append(session.id)
+            tables.leave(session)
+            if tables.suspended[session.id] === session { tables.suspended[session.id] = nil }
+            if tables.sessions[session.id] == nil { tables.closed.append(session.id) }
             return tables.attachments.values.flatMap(\.self)
         }
         tell(.disconnected(reason: reason), of: session, to: attachments)
     }
+
+    /// A session's way is broken and it may come back: its streams are dropped without a reset, extenders are told, and
+    /// what they still send to it means nothing. On the session's loop. ``ended(_:reason:)`` or ``resumed(_:)`` follows.
+    func suspended(_ session: SessionEndpoint, reason: String = "") {
+        session.suspend()
+        let attachments = tables.withLock { tables in
+            tables.leave(session)
+            tables.suspended[session.id] = session
+            return tables.attachments.values.flatMap(\.self)
+        }
+        tell(.suspended(reason: reason), of: session, to: attachments)
+    }
+
+    /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch.
+    func resumed(_ session: SessionEndpoint) {
+        let (before, attachments) = tables.withLock { tables in
+            let before = tables.sessions[session.id]
+            if let before { tables.leave(before) }
+            tables.suspended[session.id] = nil
+            tables.sessions[session.id] = session
+            if case .node(let node) = session.peer {
+                tables.counts[node, default: 0] += 1
+                if !session.isRelayed { tables.direct[node] = session }
+            }
+            tables.opened.append(row(of: session))
+            return (before, tables.attachments.values.flatMap(\.self))
+        }
+        if let before { before.eventLoop.execute { before.supersede() } }
+        tell(.resumed, of: session, to: attachments)
+    }
+
+    /// Whether the session's way is broken and it may come back.
+    func isSuspended(_ id: SessionID) -> Bool { tables.withLock { $0.suspended[id] != nil } }
 
     var sessionRows: [SessionRow] { tables.withLock { $0.sessions.values.map(row(of:)) } }
 

@@ -231,6 +231,11 @@ nonisolated struct WirePeerEvent: Sendable {
 
   var reason: String = String()
 
+  /// counts the session's takeovers
+  var epoch: UInt32 = 0
+
+  var resumable: Bool = false
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -857,7 +862,7 @@ nonisolated extension WireRefused: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WirePeerEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".PeerEvent"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}change\0\u{1}session\0\u{1}node\0\u{1}relayed\0\u{1}extenders\0\u{1}reason\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}change\0\u{1}session\0\u{1}node\0\u{1}relayed\0\u{1}extenders\0\u{1}reason\0\u{1}epoch\0\u{1}resumable\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -871,6 +876,8 @@ nonisolated extension WirePeerEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 4: try { try decoder.decodeSingularBoolField(value: &self.relayed) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.extenders) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.resumable) }()
       default: break
       }
     }
@@ -899,6 +906,12 @@ nonisolated extension WirePeerEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.reason.isEmpty {
       try visitor.visitSingularStringField(value: self.reason, fieldNumber: 6)
     }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 7)
+    }
+    if self.resumable != false {
+      try visitor.visitSingularBoolField(value: self.resumable, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -909,6 +922,8 @@ nonisolated extension WirePeerEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.relayed != rhs.relayed {return false}
     if lhs.extenders != rhs.extenders {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.resumable != rhs.resumable {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

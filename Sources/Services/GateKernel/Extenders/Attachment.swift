@@ -249,17 +249,31 @@ final class Attachment: @unchecked Sendable {
         case .credit(let limit):
             outlet(to: session).limit = limit
             send(.peerCredit(LinkPeerCredit(session: session.id, limit: limit)))
-        case .connected:
-            send(event(.connected, session))
-            send(.peerCredit(LinkPeerCredit(session: session.id, limit: SessionEndpoint.extenderWindowBytes)))
+        case .connected: begin(session, .connected)
+        case .resumed: begin(session, .resumed)
+        case .suspended(let reason):
+            for (alias, stream) in streams where stream.bridge.session === session { forget(alias) }
+            leave(session)
+            send(event(.suspended, session, reason: reason))
         case .disconnected(let reason):
             for (alias, stream) in streams where stream.bridge.session === session {
                 send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
                 forget(alias)
             }
-            outlets[session.id] = nil
+            leave(session)
             send(event(.disconnected, session, reason: reason))
         }
+    }
+
+    /// Credit for messages begins anew with each epoch.
+    private func begin(_ session: SessionEndpoint, _ change: LinkPeerEvent.Change) {
+        outlets[session.id] = nil
+        send(event(change, session))
+        send(.peerCredit(LinkPeerCredit(session: session.id, limit: SessionEndpoint.extenderWindowBytes)))
+    }
+
+    private func leave(_ session: SessionEndpoint) {
+        if outlets[session.id]?.session === session { outlets[session.id] = nil }
     }
 
     private func event(
@@ -268,7 +282,8 @@ final class Attachment: @unchecked Sendable {
         .peerEvent(
             LinkPeerEvent(
                 change: change, session: session.id, peer: session.peer, isRelayed: session.isRelayed,
-                extenders: extenders.filter { $0 == extender }, reason: reason))
+                extenders: extenders.filter { $0 == extender }, reason: reason, epoch: session.epoch,
+                isResumable: session.way.isResumable))
     }
 
     private func send(_ frame: LinkFrame) { link?.send(frame) }

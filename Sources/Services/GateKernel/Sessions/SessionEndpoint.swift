@@ -10,6 +10,8 @@ import NIOCore
 /// `@unchecked Sendable`: the constants are; everything else is touched on `eventLoop` only.
 final class SessionEndpoint: @unchecked Sendable {
     let id: SessionID
+    /// Counts the session's takeovers; another endpoint with the same id has another epoch.
+    let epoch: SessionEpoch
     let peer: PeerName
     let eventLoop: any EventLoop
     let way: Way
@@ -66,13 +68,16 @@ final class SessionEndpoint: @unchecked Sendable {
         let address: IPAddress?
         /// The not-after of the other side's certificate; `nil` for an anonymous one.
         let certifiedUntil: UnixTime?
+        /// Whether the session may go on over another connection when this one breaks.
+        var isResumable = false
     }
 
     init(
-        id: SessionID, peer: PeerName, eventLoop: any EventLoop, way: Way, since: UnixTime,
+        id: SessionID, epoch: SessionEpoch = 0, peer: PeerName, eventLoop: any EventLoop, way: Way, since: UnixTime,
         driver: any SessionDriver, kernel: KernelState
     ) {
         self.id = id
+        self.epoch = epoch
         self.peer = peer
         self.eventLoop = eventLoop
         self.way = way
@@ -151,6 +156,26 @@ final class SessionEndpoint: @unchecked Sendable {
         for link in outlets.values { link.outlet.flush() }
         circuitsEnded()
         kernel.ended(self, reason: reason)
+    }
+
+    /// What carried the session has ended, and the session may come back: streams and what waited of them are dropped
+    /// without a word, since the extenders will resume them.
+    func suspend() {
+        driver = nil
+        streams = [:]
+        halfClosed = [:]
+        heldBack = []
+        names = SessionNames(session: id)
+        for link in outlets.values { link.outlet.flush() }
+        outlets = [:]
+        circuitsEnded()
+    }
+
+    /// Another endpoint carries the session on.
+    func supersede() {
+        let before = driver
+        suspend()
+        before?.close(.duplicate)
     }
 
     // MARK: To the peer

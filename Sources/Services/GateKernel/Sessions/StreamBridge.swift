@@ -55,6 +55,10 @@ enum ToLink: Sendable {
         case extenders([ExtenderID])
         case credit(limit: UInt64)
         case connected
+        /// The session's way is broken; it may come back, here or at another worker.
+        case suspended(reason: String)
+        /// The session goes on here, in a higher epoch.
+        case resumed
         case disconnected(reason: String)
     }
 }
