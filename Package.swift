@@ -102,8 +102,8 @@ let modules = [
     Module(
         name: "GateDatabase", layer: .services,
         uses: [
-            "CSodium", "GateModel", "GateCrypto", "GateLink", "GateStore", "GateTelemetry", "GateLinkTransport",
-            "GateLinkStore", "GateSettings", "GateSQLite",
+            "CSodium", "GateModel", "GateCrypto", "GateSession", "GateLink", "GateStore", "GateTelemetry",
+            "GateLinkTransport", "GateLinkStore", "GateSettings", "GateSQLite",
         ],
         libraries: [nioCore, nioPosix, nioSSL, logging, metrics, lifecycle, crypto]),
     Module(

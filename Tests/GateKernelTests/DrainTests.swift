@@ -56,7 +56,7 @@ import Testing
                     }
                     try await drains(far, true)
                     _ = try await taker.next { $0 == .drain ? true : nil }
-                    far.kernel.drain.closeIdle()
+                    await far.kernel.drain.moveOn()
                     try await opener.send(.streamData(alias: 1, ByteBuffer(string: "still here")))
                     let bytes: ByteBuffer = try await taker.next {
                         if case .streamData(alias, let bytes) = $0 { bytes } else { nil }

@@ -20,6 +20,15 @@ struct KernelNode: Sendable {
     /// The worker's run; a task of its own, so that a test can stop one worker of several.
     private let task: Task<Void, any Error>
 
+    /// Another worker of the same node, over the same store.
+    func colleague(_ name: String, at endpoint: Endpoint) async throws -> KernelNode {
+        let group = MultiThreadedEventLoopGroup.singleton
+        return try await KernelNode.start(
+            name, of: uuid, over: store, at: endpoint, resumes: true, group: group, KernelNode.quiet)
+    }
+
+    fileprivate static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
     /// Stops the worker as SIGTERM does, and returns when it has.
     func stop() async {
         task.cancel()
@@ -79,15 +88,15 @@ struct KernelNode: Sendable {
 
 /// Runs `body` with nodes that listen at `host` and know nobody.
 func withKernels(
-    _ count: UInt8, at host: String = "127.0.0.1", _ body: @Sendable ([KernelNode]) async throws -> Void
+    _ count: UInt8, at host: String = "127.0.0.1", resumes: Bool = false,
+    _ body: @Sendable ([KernelNode]) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     var nodes: [KernelNode] = []
     let outcome: Result<Void, any Error>
     do {
         for number in 1...count {
-            nodes.append(try await KernelNode.start(number, at: host, group: group, logger: logger))
+            nodes.append(try await KernelNode.start(number, at: host, resumes: resumes, group: group))
         }
         try await body(nodes)
         outcome = .success(())
@@ -101,15 +110,23 @@ func withKernels(
 
 extension KernelNode {
     fileprivate static func start(
-        _ number: UInt8, at host: String, group: MultiThreadedEventLoopGroup, logger: Logger
+        _ number: UInt8, at host: String, resumes: Bool, group: MultiThreadedEventLoopGroup
     ) async throws -> KernelNode {
         let identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
         let store = MemoryStore(clock: { SystemClock.wall().seconds * 1000 }, identity: identity)
-        let configuration = KernelConfiguration(
-            name: "kernel-1", node: identity.bundle.uuid, peerEndpoints: [Endpoint(host: host, port: 0)])
+        return try await start(
+            "kernel-1", of: identity.bundle.uuid, over: store, at: Endpoint(host: host, port: 0), resumes: resumes,
+            group: group, quiet)
+    }
+
+    fileprivate static func start(
+        _ name: String, of node: NodeUUID, over store: MemoryStore, at endpoint: Endpoint, resumes: Bool,
+        group: MultiThreadedEventLoopGroup, _ logger: Logger
+    ) async throws -> KernelNode {
+        var configuration = KernelConfiguration(name: name, node: node, peerEndpoints: [endpoint])
+        configuration.resumesSessions = resumes
         let kernel = try await RunningKernel.start(configuration, store: store, group: group, logger: logger)
-        return KernelNode(
-            uuid: identity.bundle.uuid, store: store, kernel: kernel, task: Task { try await kernel.run() })
+        return KernelNode(uuid: node, store: store, kernel: kernel, task: Task { try await kernel.run() })
     }
 }
 

@@ -130,7 +130,7 @@ import Testing
         }
         for session in sessions {
             #expect(kernel.refusal(of: peer, settings: settings) == nil)
-            _ = kernel.established(session, own: own, settings: settings)
+            _ = kernel.established(session, secret: [], own: own, settings: settings)
         }
         #expect(kernel.refusal(of: peer, settings: settings) == .crowd)
         #expect(kernel.refusal(of: own, settings: settings) == nil)
@@ -166,5 +166,6 @@ private final class SilentDriver: SessionDriver {
     func makeAlias() -> UInt32? { nil }
     func flush() {}
     var waitingByteCount: Int { 0 }
+    func resumptionSecret() -> Secret? { nil }
     func close(_ reason: SessionCloseReason) {}
 }

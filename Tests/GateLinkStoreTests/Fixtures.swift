@@ -14,7 +14,7 @@ enum Fixtures {
     }
 
     static func dispatcher(_ store: MemoryStore) -> StoreDispatcher {
-        StoreDispatcher(store: store, certifier: FakeCertifier())
+        StoreDispatcher(store: store, certifier: FakeCertifier(), keeper: store)
     }
 
     static func store(_ store: MemoryStore, as role: LinkRole, _ name: String) throws -> LinkStore {

@@ -29,10 +29,10 @@ import Testing
         let kernels = StoreMethod.allCases.filter { $0.permits(.kernel) }.count
         let extenders = StoreMethod.allCases.filter { $0.permits(socks) }
         let operators = StoreMethod.allCases.filter { $0.permits(.operator) }
-        #expect(kernels == 17)
+        #expect(kernels == 18)
         #expect(extenders == [.settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes])
         #expect(!operators.contains(.identityCertify))
-        #expect(operators.count == StoreMethod.allCases.count - 8)
+        #expect(operators.count == StoreMethod.allCases.count - 9)
         #expect(!StoreMethod.allCases.contains { $0.permits(.database) })
     }
 

@@ -18,6 +18,10 @@ import Testing
         try await withStore { store, _ in try await StoreContract.checkVault(store) }
     }
 
+    @Test func `gives sessions to other workers`() async throws {
+        try await withStore { store, clock in try await StoreContract.checkTakeover(store, clock) }
+    }
+
     @Test func `what was written is there after a restart`() async throws {
         try await withFolder { folder in
             let first = try SQLiteStore(path: folder.file)

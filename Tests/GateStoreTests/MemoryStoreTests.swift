@@ -12,4 +12,9 @@ import Testing
     @Test func `keeps sealed rows`() async throws {
         try await StoreContract.checkVault(MemoryStore(clock: ManualStoreClock().read))
     }
+
+    @Test func `gives sessions to other workers`() async throws {
+        let clock = ManualStoreClock()
+        try await StoreContract.checkTakeover(MemoryStore(clock: clock.read), clock)
+    }
 }

@@ -66,7 +66,8 @@ extension Handshake {
         let payload = try noise?.readMessage(message)
         if let refusal = judge(payload, of: header, expecting: dialled, wall: wall, admit: admit) { return refusal }
         if header.pattern == .mutual {
-            _ = try writeFlight(3, answer(wall), payload: answer(wall).choices + certificate, into: &output)
+            let payload = answer(wall).choices + certificate + takeProof()
+            _ = try writeFlight(3, answer(wall), payload: payload, into: &output)
         }
         phase = .complete
         return .complete
@@ -75,20 +76,32 @@ extension Handshake {
     private mutating func receivedThird(
         _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, admit: Admission
     ) throws(NoiseFailure) -> Step {
+        // What an initiator proves is bound to the hash before its own flight.
+        let hash = noise?.handshakeHash ?? []
         let payload = try noise?.readMessage(message)
-        if let refusal = judge(payload, of: header, expecting: nil, wall: wall, admit: admit) { return refusal }
+        if let refusal = judge(payload, of: header, expecting: nil, hash: hash, wall: wall, admit: admit) {
+            return refusal
+        }
         phase = .complete
         return .complete
     }
 
-    /// Checks the choices and the certificate in a payload, then asks for admission; `nil` to go on.
+    /// The initiator's proof for flight 3; nothing where it begins afresh.
+    private mutating func takeProof() -> [UInt8] {
+        guard let claim = resumption.take() else { return [] }
+        return claim.encoded(handshakeHash: noise?.handshakeHash ?? [])
+    }
+
+    /// Checks the choices and the certificate in a payload, then asks for admission; `nil` to go on. With `hash`, a proof
+    /// of resumption may stand behind the certificate.
     private mutating func judge(
-        _ payload: ByteBuffer?, of header: FlightHeader, expecting: NodeUUID?, wall: UnixTime, admit: Admission
+        _ payload: ByteBuffer?, of header: FlightHeader, expecting: NodeUUID?, hash: [UInt8]? = nil, wall: UnixTime,
+        admit: Admission
     ) -> Step? {
         guard var payload, let choices = payload.readBytes(length: FlightHeader.choicesByteCount),
             choices == header.choices, let staticKey = noise?.remoteStaticKey
         else { return fail() }
-        guard let certificate = WorkerCertificate(from: &payload), payload.readableBytes == 0,
+        guard let certificate = WorkerCertificate(from: &payload), takesProof(payload, of: header, hash),
             let node = try? certificate.verify(
                 expecting: expecting, staticKey: staticKey, own: environment.node, at: wall,
                 known: &environment.knownSignatures)
@@ -99,6 +112,14 @@ extension Handshake {
         }
         self.peer = peer
         return nil
+    }
+
+    /// Whether nothing stands behind the certificate, or a proof where one may.
+    private mutating func takesProof(_ rest: ByteBuffer, of header: FlightHeader, _ hash: [UInt8]?) -> Bool {
+        guard rest.readableBytes > 0 else { return true }
+        guard let hash, header.context == .peer else { return false }
+        proof = ResumptionProof(encoded: Array(rest.readableBytesView), handshakeHash: hash)
+        return proof != nil
     }
 
     /// The header of this side's next flight: as the first flight chose, with this side's offers and minute.

@@ -16,7 +16,8 @@ package import NIOCore
 /// | 34 | sealed ``FlightHeader`` |
 /// | n + 16 | sealed body: Noise message, then padding |
 ///
-/// Noise payloads: flight 1 none; flights 2 and 3 the flight's choices (14 bytes), then the sender's certificate.
+/// Noise payloads: flight 1 none; flights 2 and 3 the flight's choices (14 bytes), then the sender's certificate; in
+/// flight 3 of a peer's handshake a ``ResumptionProof`` may follow.
 /// Prologue: context ‖ choices of flight 1. Input beyond the last flight is left for the session.
 package struct Handshake: ~Copyable {
     /// What the caller does next. Bytes to send are appended to the output in any case.
@@ -47,12 +48,18 @@ package struct Handshake: ~Copyable {
     var noise: NoiseHandshake?
     var peer: SessionPeer?
     var reader = FlightReader()
+    /// What the initiator wants to go on with; gone once flight 3 is written.
+    var resumption: ResumptionClaim?
+    /// What the responder was shown to go on with.
+    var proof: ResumptionProof?
 
-    /// The side that dials `node`; with `suite`, that one instead of the environment's favourite.
+    /// The side that dials `node`; with `suite`, that one instead of the environment's favourite. A `resumption` goes
+    /// along where the handshake is mutual.
     package init(
         dialling node: NodeUUID, context: HandshakeContext, presence: Presence, environment: SessionEnvironment,
-        suite: NoiseSuite? = nil
+        suite: NoiseSuite? = nil, resumption: consuming ResumptionClaim? = nil
     ) {
+        self.resumption = resumption
         self.role = .initiator
         self.environment = environment
         self.dialled = node
@@ -118,7 +125,8 @@ package struct Handshake: ~Copyable {
         guard phase == .complete, let peer, let context = choices?.context, let noise = noise.take() else {
             preconditionFailure("a handshake is finished once complete")
         }
-        return try SessionSecrets(noise.finish(), peer: peer, context: context, slab: environment.slab)
+        return try SessionSecrets(
+            noise.finish(), peer: peer, context: context, proof: proof, slab: environment.slab)
     }
 
     // MARK: Ends

@@ -52,12 +52,18 @@ package struct Established: Hashable, Sendable {
     package let context: HandshakeContext
     /// Our side.
     package let role: SessionRole
+    /// The session that the initiator wants to go on with, and its proof; to a responder only, still to be checked.
+    package let resuming: ResumptionProof?
 
-    package init(session: SessionID, peer: SessionPeer, context: HandshakeContext, role: SessionRole) {
+    package init(
+        session: SessionID, peer: SessionPeer, context: HandshakeContext, role: SessionRole,
+        resuming: ResumptionProof? = nil
+    ) {
         self.session = session
         self.peer = peer
         self.context = context
         self.role = role
+        self.resuming = resuming
     }
 }
 

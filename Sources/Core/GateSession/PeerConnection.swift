@@ -33,14 +33,16 @@ package struct PeerConnection: ~Copyable {
     /// Whether `.closed` was reported.
     package private(set) var isClosed = false
 
-    /// The side that dialled `node`. For circuits `context` is `.endToEnd`; `suite` replaces the environment's favourite.
+    /// The side that dialled `node`. For circuits `context` is `.endToEnd`; `suite` replaces the environment's favourite;
+    /// `resumption` asks to go on with a session that was.
     package init(
         dialling node: NodeUUID, context: HandshakeContext = .peer, presence: Presence,
-        environment: SessionEnvironment, suite: NoiseSuite? = nil
+        environment: SessionEnvironment, suite: NoiseSuite? = nil, resumption: consuming ResumptionClaim? = nil
     ) {
         self.environment = environment
         self.handshake = Handshake(
-            dialling: node, context: context, presence: presence, environment: environment, suite: suite)
+            dialling: node, context: context, presence: presence, environment: environment, suite: suite,
+            resumption: resumption)
     }
 
     /// The side that accepted, for handshakes of the given contexts only.
@@ -84,6 +86,14 @@ package struct PeerConnection: ~Copyable {
             if discarding.map({ $0.bytesLeft <= 0 }) ?? false { endDiscarding(into: &events) }
         }
         input.moveReaderIndex(to: input.writerIndex)
+    }
+
+    /// A copy of the session's resumption secret, also after its end; `nil` before it stands.
+    package func resumptionSecret() throws(SecretMemoryFailure) -> Secret? {
+        switch session {
+        case .some(let session): try session.resumptionSecret()
+        case .none: nil
+        }
     }
 
     // MARK: Sending

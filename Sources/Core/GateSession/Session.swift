@@ -24,6 +24,7 @@ package struct Session: ~Copyable {
     private let settings: SessionSettings
     /// root₀; the next epoch's root is derived from it.
     private let root: Secret
+    private let suite: NoiseSuite
     private var epoch: UInt32 = 0
     private var sealer: RecordSealer
     private var opener: RecordOpener
@@ -50,10 +51,20 @@ package struct Session: ~Copyable {
         self.environment = environment
         self.settings = environment.settings
         self.root = root
+        self.suite = suite
         self.sealer = RecordSealer(sending)
         self.opener = RecordOpener(receiving)
         self.streams = StreamTable(role: role)
         self.lastHeard = now
+    }
+
+    /// What proves, in a later handshake, that this session is to go on:
+    /// HKDF-Expand(root, label ‖ KEM ‖ AEAD ‖ hash ‖ epoch of the keys).
+    package func resumptionSecret() throws(SecretMemoryFailure) -> Secret {
+        let context = suite.numbers + (0..<4).map { UInt8(truncatingIfNeeded: epoch >> (24 - 8 * $0)) }
+        return try KeyDerivation.expand(
+            suite.hash, key: root, label: .resumption, context: context, count: ResumptionProof.secretBytes,
+            in: environment.slab)
     }
 
     // MARK: Sending
@@ -74,7 +85,7 @@ package struct Session: ~Copyable {
         guard failure == nil else { return }
         defer { if outbox.isOverfull { violate(.limitExceeded) } }
         switch message {
-        case .ping, .pong, .extenders, .receipt, .streamAcknowledged, .circuitCredit, .circuitDestroy:
+        case .ping, .pong, .resumed, .extenders, .receipt, .streamAcknowledged, .circuitCredit, .circuitDestroy:
             outbox.append(control: message)
         case .close(let reason): close(reason)
         case .message(let message): outbox.append(message: message)
@@ -186,7 +197,7 @@ package struct Session: ~Copyable {
         case .pong: break
         case .close(let reason): end(.closedByPeer(reason), telling: nil)
         case .message: return .protocolViolation
-        case .extenders, .receipt, .cells, .circuitCredit, .circuitDestroy: events.append(.message(message))
+        case .resumed, .extenders, .receipt, .cells, .circuitCredit, .circuitDestroy: events.append(.message(message))
         case .streamOpen(let alias, _, _, let priority, let credit):
             if let failure = streams.receivedOpen(alias, priority: priority, credit: credit) { return failure }
             events.append(.message(message))

@@ -14,7 +14,8 @@ package struct SessionSecrets: ~Copyable {
     package let established: Established
 
     init(
-        _ outcome: consuming NoiseOutcome, peer: SessionPeer, context: HandshakeContext, slab: SecretSlab
+        _ outcome: consuming NoiseOutcome, peer: SessionPeer, context: HandshakeContext, proof: ResumptionProof? = nil,
+        slab: SecretSlab
     ) throws(SecretMemoryFailure) {
         let hash = outcome.handshakeHash
         root = try KeyDerivation.expand(
@@ -23,7 +24,8 @@ package struct SessionSecrets: ~Copyable {
         handshakeHash = hash
         suite = outcome.suite
         established = Established(
-            session: SessionSecrets.name(of: hash), peer: peer, context: context, role: outcome.role)
+            session: SessionSecrets.name(of: hash), peer: peer, context: context, role: outcome.role,
+            resuming: proof)
     }
 
     private static func name(of handshakeHash: [UInt8]) -> SessionID {

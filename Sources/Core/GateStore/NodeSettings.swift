@@ -67,6 +67,9 @@ package enum NodeSettings {
     package static let sessionsPerPeer = SettingKey(
         "sessions.per-peer", 256, in: 2...1_000_000,
         "How many sessions one worker holds with one node, those over circuits included.")
+    package static let resumeWindow = SettingKey(
+        "sessions.resume-window", .seconds(30), in: .seconds(1)...Duration.seconds(600),
+        "How long a session whose connection broke may go on over another; then its streams are reset.")
     package static let pingInterval = SettingKey(
         "ping.interval", .seconds(25), in: .seconds(1)...Duration.seconds(3600),
         "How long a session is silent before it is pinged. Keeps address translators awake.")
@@ -114,7 +117,8 @@ package enum NodeSettings {
         suiteKEM.definition, suiteCipher.definition,
     ]
     private static let session = [
-        sessionsMaximum.definition, sessionsPerPeer.definition, pingInterval.definition, pingTimeout.definition,
+        sessionsMaximum.definition, sessionsPerPeer.definition, resumeWindow.definition, pingInterval.definition,
+        pingTimeout.definition,
         paddingMinimum.definition,
         paddingMaximum.definition,
     ]

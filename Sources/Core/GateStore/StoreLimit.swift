@@ -22,6 +22,10 @@ package enum StoreLimit {
     package static let addressBytes = 300
     /// Workers that may be registered at once.
     package static let workers = 1024
+    /// Bytes of a session's resumption secret, sealed.
+    package static let sessionSecretBytes = 128
+    /// How long a session's row is kept after its worker ended or died, so that its peer may go on elsewhere.
+    package static let sessionAfterlife = Duration.seconds(3600)
     /// Refusals that are kept; older ones are forgotten.
     package static let refusals = 1000
     /// Bytes of a refusal's reason.

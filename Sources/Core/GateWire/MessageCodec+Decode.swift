@@ -21,6 +21,10 @@ extension MessageCodec {
         case .ping: return .whole(.ping(try plaintext.take(UInt64.self)))
         case .pong: return .whole(.pong(try plaintext.take(UInt64.self)))
         case .close: return .whole(.close(SessionCloseReason(rawValue: try plaintext.take(UInt8.self))))
+        case .resumed:
+            let (verdict, epoch) = try plaintext.take(UInt8.self, UInt32.self)
+            guard verdict <= 1 else { throw .outOfBounds }
+            return .whole(.resumed(isAccepted: verdict == 1, epoch: epoch))
         case .extenders: return .whole(.extenders(try decodeExtenders(&plaintext)))
         case .receipt:
             let (id, status) = try plaintext.take(UInt64.self, UInt8.self)

@@ -24,6 +24,7 @@ package import NIOCore
 /// | 14 | cells | count u8 (1-31), 2048 bytes each |
 /// | 15 | circuit credit | circuit u32, cells u32 |
 /// | 16 | circuit destroy | circuit u32, reason u8 |
+/// | 32 | resumed | accepted u8 (0, 1), epoch u32 |
 package enum MessageCodec {
     /// Bytes before the data of a stream data message.
     package static let streamDataOverhead = 7
@@ -40,6 +41,7 @@ package enum MessageCodec {
     enum Kind: UInt8 {
         case padding, ping, pong, close, extenders, messageStart, messagePart, receipt, streamOpen, streamData
         case streamCredit, streamAcknowledged, streamFinish, streamReset, cells, circuitCredit, circuitDestroy
+        case resumed = 32
     }
 
     /// Appends a message that fits a record whole. Not for `.message`, which goes in parts; longer lists, data and
@@ -49,6 +51,8 @@ package enum MessageCodec {
         case .ping(let number): output.write(.ping, number)
         case .pong(let number): output.write(.pong, number)
         case .close(let reason): output.write(.close, reason.rawValue)
+        case .resumed(let isAccepted, let epoch):
+            output.writeMultipleIntegers(Kind.resumed.rawValue, UInt8(isAccepted ? 1 : 0), epoch)
         case .extenders(let list): encodeExtenders(list, into: &output)
         case .message: preconditionFailure("an extender message is encoded in parts")
         case .receipt(let id, let status):
@@ -78,6 +82,7 @@ package enum MessageCodec {
         switch message {
         case .ping, .pong: 9
         case .close: 2
+        case .resumed: 6
         case .extenders(let list): 3 + 16 * list.count
         case .message(let message): messageStartOverhead + message.payload.readableBytes
         case .receipt: 10

@@ -2,7 +2,7 @@ import Foundation
 package import GateModel
 package import GateStore
 
-extension LinkStore: WorkerStore, SessionStore, RefusalStore {
+extension LinkStore: WorkerStore, SessionKeeper, RefusalStore {
     package func registerWorker(_ registration: WorkerRegistration, lease: Duration)
         async throws(StoreFailure) -> WorkerRow
     {
@@ -43,16 +43,22 @@ extension LinkStore: WorkerStore, SessionStore, RefusalStore {
         try await ask(.workersList, as: WireWorkers.self).workers.map(\.row)
     }
 
-    package func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionRow], closed: [SessionID])
-        async throws(StoreFailure)
+    package func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand])
+        async throws(StoreFailure) -> [SessionID]
     {
-        try checkCount(opened.count + closed.count, of: "sessions", atMost: StoreLimit.batchRows)
+        try opened.check(of: worker, closed: closed)
         var body = WireNoteSessions()
         body.worker = worker
         body.epoch = WireEpoch(epoch)
         body.opened = opened.map(WireSession.init)
-        body.closed = closed.map(\.value.data)
-        try await tell(.sessionsNote, body)
+        body.closed = closed.map(WireStand.init)
+        let superseded = try await ask(.sessionsNote, body, as: WireSuperseded.self).sessions
+        return try converted(superseded) { id throws(StoreFailure) in SessionID(try uuid(id)) }
+    }
+
+    package func resumeSession(_ takeover: SessionTakeover, proof: SessionProof) async throws(StoreFailure) -> UInt32 {
+        try takeover.check()
+        return try await ask(.sessionsResume, WireResume(takeover, proof), as: WireResumed.self).epoch
     }
 
     package func sessions(after: SessionID?, limit: Int) async throws(StoreFailure) -> [SessionRow] {

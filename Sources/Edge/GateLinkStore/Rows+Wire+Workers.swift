@@ -54,13 +54,54 @@ extension WireSession {
         isRelayed = row.isRelayed
         isInbound = row.isInbound
         since = row.since.seconds
+        epoch = row.epoch
     }
+
+    init(_ note: SessionNote) {
+        self.init(note.row)
+        secret = Data(note.secret)
+    }
+
+    func note() throws(StoreFailure) -> SessionNote { SessionNote(row: try row(), secret: Array(secret)) }
 
     func row() throws(StoreFailure) -> SessionRow {
         SessionRow(
-            id: SessionID(try uuid(id)), peer: hasPeer ? NodeUUID(try uuid(peer)) : nil, worker: worker,
+            id: SessionID(try uuid(id)), epoch: epoch, peer: hasPeer ? NodeUUID(try uuid(peer)) : nil, worker: worker,
             isRelayed: isRelayed, isInbound: isInbound, since: UnixTime(seconds: since))
     }
+}
+
+extension WireStand {
+    init(_ stand: SessionStand) {
+        self.init()
+        session = stand.id.value.data
+        epoch = stand.epoch
+    }
+
+    func stand() throws(StoreFailure) -> SessionStand {
+        SessionStand(id: SessionID(try uuid(session)), epoch: epoch)
+    }
+}
+
+extension WireResume {
+    init(_ takeover: SessionTakeover, _ proof: SessionProof) {
+        self.init()
+        worker = takeover.worker
+        epoch = WireEpoch(takeover.workerEpoch)
+        session = takeover.id.value.data
+        if let peer = takeover.peer { self.peer = peer.value.data }
+        code = Data(proof.code)
+        handshakeHash = Data(proof.handshakeHash)
+        secret = Data(takeover.secret)
+    }
+
+    func takeover() throws(StoreFailure) -> SessionTakeover {
+        SessionTakeover(
+            id: SessionID(try uuid(session)), peer: hasPeer ? NodeUUID(try uuid(peer)) : nil, worker: worker,
+            workerEpoch: epoch.epoch, secret: Array(secret))
+    }
+
+    var proof: SessionProof { SessionProof(code: Array(code), handshakeHash: Array(handshakeHash)) }
 }
 
 extension WireRefusal {

@@ -39,9 +39,19 @@ extension StoreDispatcher {
         case .sessionsNote:
             let body = try call.read(WireNoteSessions.self)
             try call.requireOwn(body.worker)
-            let opened = try converted(body.opened) { row throws(StoreFailure) in try row.row() }
-            let closed = try converted(body.closed) { id throws(StoreFailure) in SessionID(try uuid(id)) }
-            try await store.noteSessions(of: body.worker, epoch: body.epoch.epoch, opened: opened, closed: closed)
+            let opened = try converted(body.opened) { row throws(StoreFailure) in try row.note() }
+            let closed = try converted(body.closed) { stand throws(StoreFailure) in try stand.stand() }
+            var reply = WireSuperseded()
+            reply.sessions = try await keeper.noteSessions(
+                of: body.worker, epoch: body.epoch.epoch, opened: opened, closed: closed
+            ).map(\.value.data)
+            return serialized(reply)
+        case .sessionsResume:
+            let body = try call.read(WireResume.self)
+            try call.requireOwn(body.worker)
+            var reply = WireResumed()
+            reply.epoch = try await keeper.resumeSession(body.takeover(), proof: body.proof)
+            return serialized(reply)
         case .refusalsNote:
             let rows = try converted(call.read(WireRefusals.self).refusals) { row throws(StoreFailure) in
                 try row.row()
@@ -58,7 +68,7 @@ extension StoreDispatcher {
             let after = page.hasAfter ? SessionID(try uuid(page.after)) : nil
             var reply = WireSessions()
             reply.sessions = fitting(
-                try await store.sessions(after: after, limit: Int(page.limit)).map(WireSession.init))
+                try await keeper.sessions(after: after, limit: Int(page.limit)).map(WireSession.init))
             return serialized(reply)
         }
         return ByteBuffer()

@@ -10,10 +10,12 @@ import SwiftProtobuf
 package struct StoreDispatcher: Sendable {
     let store: any ServedStore
     let certifier: any WorkerCertifier
+    let keeper: any SessionKeeper
 
-    package init(store: any ServedStore, certifier: any WorkerCertifier) {
+    package init(store: any ServedStore, certifier: any WorkerCertifier, keeper: any SessionKeeper) {
         self.store = store
         self.certifier = certifier
+        self.keeper = keeper
     }
 
     /// The reply to one request; never throws, a failure is a reply.
@@ -57,7 +59,7 @@ package struct StoreDispatcher: Sendable {
         case .peersGet, .peersList, .peersEdit, .peersRemove, .peersNote: try await peers(call)
         case .accessList, .accessSet, .accessRemove: try await access(call)
         case .workersRegister, .workersRenew, .workersRemove, .workersList, .workersDrain: try await workers(call)
-        case .sessionsNote, .sessionsList, .refusalsNote, .refusalsList: try await sessions(call)
+        case .sessionsNote, .sessionsResume, .sessionsList, .refusalsNote, .refusalsList: try await sessions(call)
         case .rightsGet, .rightsList, .rightsSet, .rightsRemove: try await rights(call)
         case .dataGet, .dataList, .dataCommit, .dataUsage, .dataQuota: try await data(call)
         case .identityBundle, .identityRecord, .identityChallenge, .identityCertify: try await identity(call)

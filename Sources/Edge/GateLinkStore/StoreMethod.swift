@@ -15,7 +15,7 @@ package import GateStore
 /// | workers.register, .renew, .remove             | own name    | no                              | no       |
 /// | workers.list                                  | yes         | yes                             | yes      |
 /// | workers.drain                                 | no          | no                              | yes      |
-/// | sessions.note, refusals.note                  | own name    | no                              | no       |
+/// | sessions.note, sessions.resume, refusals.note | own name    | no                              | no       |
 /// | sessions.list, refusals.list                  | no          | no                              | yes      |
 /// | rights.get                                    | yes         | no                              | yes      |
 /// | rights.list, rights.set, rights.remove        | no          | no                              | yes      |
@@ -45,6 +45,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     case workersList = "workers.list"
     case workersDrain = "workers.drain"
     case sessionsNote = "sessions.note"
+    case sessionsResume = "sessions.resume"
     case sessionsList = "sessions.list"
     case refusalsNote = "refusals.note"
     case refusalsList = "refusals.list"
@@ -84,8 +85,8 @@ package enum StoreMethod: String, CaseIterable, Sendable {
 
     private var isForKernelsOnly: Bool {
         switch self {
-        case .peersNote, .workersRegister, .workersRenew, .workersRemove, .sessionsNote, .refusalsNote,
-            .identityChallenge, .identityCertify:
+        case .peersNote, .workersRegister, .workersRenew, .workersRemove, .sessionsNote,
+            .sessionsResume, .refusalsNote, .identityChallenge, .identityCertify:
             true
         default: false
         }

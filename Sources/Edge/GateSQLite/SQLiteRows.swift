@@ -66,7 +66,8 @@ extension WorkerRow {
 extension SessionRow {
     init(row: Row) throws {
         self.init(
-            id: SessionID(try uuid(row["id"])), peer: try (row["peer"] as Data?).map { NodeUUID(try uuid($0)) },
+            id: SessionID(try uuid(row["id"])), epoch: UInt32(clamping: row["epoch"] as Int64),
+            peer: try (row["peer"] as Data?).map { NodeUUID(try uuid($0)) },
             worker: row["worker"], isRelayed: row["is_relayed"], isInbound: row["is_inbound"],
             since: UnixTime(seconds: row["since"]))
     }

@@ -9,7 +9,7 @@ import GRDB
 /// | address_rule    | a rule about a range of addresses                                    |
 /// | worker_name     | a name that ever registered, with the id it keeps                    |
 /// | worker          | the newest registration of a name                                    |
-/// | session         | a session of a worker; goes with its registration                    |
+/// | session         | a session of a worker, kept for a while after its worker ended       |
 /// | refusal         | a refused or failed connection                                       |
 /// | rights          | what a link name may do; UUIDs as 16 bytes each                      |
 /// | data_space      | an extender's quota, usage and last version                          |
@@ -25,6 +25,7 @@ enum SQLiteSchema {
         migrator.registerMigration("1 node") { db in try db.execute(sql: node) }
         migrator.registerMigration("1 workers") { db in try db.execute(sql: workers) }
         migrator.registerMigration("1 extenders") { db in try db.execute(sql: extenders) }
+        migrator.registerMigration("2 sessions") { db in try db.execute(sql: sessions) }
         return migrator
     }
 
@@ -73,6 +74,19 @@ enum SQLiteSchema {
             sequence INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, is_inbound INTEGER NOT NULL,
             node BLOB CHECK (length(node) = 16), address TEXT NOT NULL, reason TEXT NOT NULL, worker TEXT NOT NULL
         ) STRICT;
+        """
+
+    /// Sessions outlive their workers: what is in the old table is of no use after the upgrade that brings this.
+    private static let sessions = """
+        DROP TABLE session;
+        CREATE TABLE session (
+            id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+            epoch INTEGER NOT NULL, worker TEXT NOT NULL, peer BLOB CHECK (length(peer) = 16),
+            is_relayed INTEGER NOT NULL, is_inbound INTEGER NOT NULL, since INTEGER NOT NULL,
+            secret BLOB NOT NULL, ends INTEGER
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX session_worker ON session (worker);
+        CREATE INDEX session_ends ON session (ends) WHERE ends IS NOT NULL;
         """
 
     private static let extenders = """

@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-package import GateModel
+import GateModel
 package import GateStore
 
 extension SQLiteStore: WorkerStore {
@@ -11,6 +11,7 @@ extension SQLiteStore: WorkerStore {
         let now = clock()
         let name = registration.name
         return try await write { db, changes in
+            try retireSessions(of: "name = ? OR lease_ends <= ?", [name, now], in: db, now: now)
             try db.execute(sql: "DELETE FROM worker WHERE name = ? OR lease_ends <= ?", arguments: [name, now])
             let count = try Int.fetchOne(db, sql: "SELECT count(*) FROM worker") ?? 0
             guard count < StoreLimit.workers else { throw StoreFailure.quotaExceeded }
@@ -48,10 +49,12 @@ extension SQLiteStore: WorkerStore {
     }
 
     package func removeWorker(_ name: String, epoch: WorkerEpoch) async throws(StoreFailure) {
+        let now = clock()
         try await write { db, changes in
-            try db.execute(
-                sql: "DELETE FROM worker WHERE name = ? AND generation = ? AND timeline = ? AND counter = ?",
-                arguments: [name, epoch.generation, epoch.timeline, epoch.storedCounter])
+            let registration = "name = ? AND generation = ? AND timeline = ? AND counter = ?"
+            let arguments: StatementArguments = [name, epoch.generation, epoch.timeline, epoch.storedCounter]
+            try retireSessions(of: registration, arguments, in: db, now: now)
+            try db.execute(sql: "DELETE FROM worker WHERE \(registration)", arguments: arguments)
             if db.changesCount > 0 { changes.append(.changed(.workers, key: name)) }
         }
     }
@@ -72,49 +75,6 @@ extension SQLiteStore: WorkerStore {
         return try await read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM worker WHERE lease_ends > ? ORDER BY name", arguments: [now])
                 .map { WorkerRow(row: $0, now: now) }
-        }
-    }
-}
-
-extension SQLiteStore: SessionStore {
-    package func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionRow], closed: [SessionID])
-        async throws(StoreFailure)
-    {
-        try checkCount(opened.count + closed.count, of: "sessions", atMost: StoreLimit.batchRows)
-        guard opened.allSatisfy({ $0.worker == worker }) else { throw .invalid("a session names another worker") }
-        let now = clock()
-        try await write { db, _ in
-            try requireLease(worker, epoch, in: db, now: now)
-            for session in opened {
-                try db.execute(
-                    sql: """
-                        INSERT OR REPLACE INTO session (id, worker, peer, is_relayed, is_inbound, since)
-                        VALUES (?, ?, ?, ?, ?, ?)
-                        """,
-                    arguments: [
-                        Data(session.id.value.bytes), worker, session.peer.map { Data($0.value.bytes) },
-                        session.isRelayed, session.isInbound, session.since.seconds,
-                    ])
-            }
-            for id in closed {
-                try db.execute(
-                    sql: "DELETE FROM session WHERE id = ? AND worker = ?",
-                    arguments: [Data(id.value.bytes), worker])
-            }
-        }
-    }
-
-    package func sessions(after: SessionID?, limit: Int) async throws(StoreFailure) -> [SessionRow] {
-        let now = clock()
-        return try await read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT session.* FROM session JOIN worker ON worker.name = session.worker
-                    WHERE session.id > ? AND worker.lease_ends > ? ORDER BY session.id LIMIT ?
-                    """,
-                arguments: [after.map { Data($0.value.bytes) } ?? Data(), now, pageLimit(limit)]
-            ).map(SessionRow.init(row:))
         }
     }
 }
@@ -149,8 +109,18 @@ extension SQLiteStore: RefusalStore {
     }
 }
 
-private func requireLease(_ name: String, _ epoch: WorkerEpoch, in db: Database, now: Int64) throws {
+func requireLease(_ name: String, _ epoch: WorkerEpoch, in db: Database, now: Int64) throws {
     guard try fetch(name, in: db, now: now)?.epoch == epoch else { throw StoreFailure.leaseLost }
+}
+
+/// Sessions of workers that end now are kept for their peers to go on with; those that nobody went on with are dropped.
+private func retireSessions(
+    of workers: String, _ arguments: StatementArguments, in db: Database, now: Int64
+) throws {
+    try db.execute(
+        sql: "UPDATE session SET ends = ? WHERE ends IS NULL AND worker IN (SELECT name FROM worker WHERE \(workers))",
+        arguments: [now + StoreLimit.sessionAfterlife.wholeMilliseconds] + arguments)
+    try db.execute(sql: "DELETE FROM session WHERE ends <= ?", arguments: [now])
 }
 
 private func fetch(_ name: String, in db: Database, now: Int64) throws -> WorkerRow? {

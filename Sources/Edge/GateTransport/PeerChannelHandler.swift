@@ -1,3 +1,4 @@
+package import GateCrypto
 import GateModel
 package import GateSession
 package import GateWire
@@ -45,6 +46,12 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     package func enqueue(_ message: SessionMessage) { connection.enqueue(message) }
 
     package func makeAlias() -> UInt32? { connection.makeAlias() }
+
+    /// What proves that the session is to go on elsewhere, also after its end; `nil` before it stands, and where no
+    /// protected memory is left.
+    package func resumptionSecret() -> Secret? {
+        do { return try connection.resumptionSecret() } catch { return nil }
+    }
 
     /// Bytes that the session holds back; what the socket holds is bounded by the watermark.
     package var queuedBytes: Int { connection.queuedBytes }

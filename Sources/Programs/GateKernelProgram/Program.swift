@@ -73,6 +73,7 @@ struct Program: AsyncParsableCommand {
         configuration.credential = credential
         configuration.adminAddress = "\(settings.kernelAdmin(index: index))"
         configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
+        configuration.resumesSessions = true
         configuration.eventLoopCount = settings.kernel.eventLoops
         return configuration
     }

@@ -8,7 +8,7 @@ internal import Logging
 internal import NIOPosix
 
 /// What an operator's commands use of the database service.
-typealias OperatorStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionStore & RefusalStore
+typealias OperatorStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionRegister & RefusalStore
     & RightsStore & WorkerCertifier
 
 /// The link of a command to the database service, under the operator's credential.

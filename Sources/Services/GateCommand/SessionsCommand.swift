@@ -34,7 +34,7 @@ enum SessionListing {
         let worker: String
     }
 
-    static func allSessions(in store: any SessionStore) async throws -> [SessionRow] {
+    static func allSessions(in store: any SessionRegister) async throws -> [SessionRow] {
         var rows: [SessionRow] = []
         while true {
             let page = try await store.sessions(after: rows.last?.id, limit: StoreLimit.pageRows)

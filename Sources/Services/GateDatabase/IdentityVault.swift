@@ -18,7 +18,9 @@ package actor IdentityVault {
     }
 
     private let identity: IdentityKey
-    private let store: any VaultStore & SettingsStore
+    /// Seals what the vault keeps in the store.
+    let key: GuardedSecret
+    let store: any VaultStore & SettingsStore & SessionStore
     private let clock: StoreClock
     private var challenges: [UInt64: Challenge] = [:]
     private var lastChallenge: UInt64 = 0
@@ -49,10 +51,11 @@ package actor IdentityVault {
     /// Opens the identity: `.notFound` without one, `.wrongVaultKey` if the key does not open it, `.damaged` if the
     /// row is none.
     package init(
-        opening store: any VaultStore & SettingsStore, key: GuardedSecret, clock: @escaping StoreClock
+        opening store: any VaultStore & SettingsStore & SessionStore, key: GuardedSecret, clock: @escaping StoreClock
     ) async throws(StoreFailure) {
         let identity = try await IdentityVault.identity(in: store, key: key)
         self.identity = identity
+        self.key = key
         self.store = store
         self.clock = clock
         bundle = identity.bundle

@@ -105,7 +105,7 @@ package struct NodeDatabase: Sendable {
     }
 
     /// What answers requests over links.
-    package var dispatcher: StoreDispatcher { StoreDispatcher(store: store, certifier: vault) }
+    package var dispatcher: StoreDispatcher { StoreDispatcher(store: store, certifier: vault, keeper: vault) }
 
     /// Why the file can't be queried now, for `/readyz`; `nil` where it can.
     package func unreadiness() async -> String? {

@@ -22,6 +22,8 @@ package struct KernelConfiguration: Sendable {
     package var adminAddress = ""
     /// The network's global shared secret.
     package var sharedSecret: SharedSecret?
+    /// Whether sessions whose connection broke may go on at any worker of the node, also after this one's end.
+    package var resumesSessions = false
     /// How many event loops; 0: one per processor.
     package var eventLoopCount = 0
 

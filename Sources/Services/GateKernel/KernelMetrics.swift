@@ -6,6 +6,7 @@ struct KernelMetrics: Sendable {
     let worker: String
 
     let sessionsEstablished = KernelCounter("gate.sessions.established")
+    let sessionsResumed = KernelCounter("gate.sessions.resumed")
     let sessionsRefused = KernelCounter("gate.sessions.refused")
     let handshakesFailed = KernelCounter("gate.handshakes.failed")
     let connectionsAccepted = KernelCounter("gate.connections.accepted")

@@ -34,8 +34,8 @@ final class KernelState: Sendable {
         /// How many of `sessions` are with each node.
         var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
-        var opened: [SessionRow] = []
-        var closed: [SessionID] = []
+        var opened: [SessionNote] = []
+        var closed: [SessionStand] = []
 
         /// Takes a session off those that stand, unless another has its place.
         mutating func leave(_ session: SessionEndpoint) {
@@ -152,7 +152,9 @@ final class KernelState: Sendable {
 
     /// Enters a session that stands. Of two direct ones with the same node the one that the lower UUID dialled stays
     /// (same dialler: the newer, since the older's carrier may be dead); the other is given back, to be closed.
-    func established(_ session: SessionEndpoint, own: NodeUUID, settings: NodeSettingValues) -> Entry {
+    func established(
+        _ session: SessionEndpoint, secret: [UInt8], own: NodeUUID, settings: NodeSettingValues
+    ) -> Entry {
         let entry = tables.withLock { tables -> (SessionEndpoint?, [Attachment])? in
             guard tables.sessions.count < settings[NodeSettings.sessionsMaximum] else { return nil }
             var loser: SessionEndpoint?
@@ -164,7 +166,7 @@ final class KernelState: Sendable {
                 if loser !== session { tables.direct[node] = session }
             }
             tables.sessions[session.id] = session
-            tables.opened.append(row(of: session))
+            tables.opened.append(SessionNote(row: row(of: session), secret: secret))
             return (loser, tables.attachments.values.flatMap(\.self))
         }
         guard let (loser, attachments) = entry else { return .full }
@@ -195,7 +197,9 @@ final class KernelState: Sendable {
         let attachments = tables.withLock { tables in
             tables.leave(session)
             if tables.suspended[session.id] === session { tables.suspended[session.id] = nil }
-            if tables.sessions[session.id] == nil { tables.closed.append(session.id) }
+            if tables.sessions[session.id] == nil {
+                tables.closed.append(SessionStand(id: session.id, epoch: session.epoch))
+            }
             return tables.attachments.values.flatMap(\.self)
         }
         tell(.disconnected(reason: reason), of: session, to: attachments)
@@ -224,27 +228,54 @@ final class KernelState: Sendable {
                 tables.counts[node, default: 0] += 1
                 if !session.isRelayed { tables.direct[node] = session }
             }
-            tables.opened.append(row(of: session))
+            tables.opened.append(SessionNote(row: row(of: session)))
             return (before, tables.attachments.values.flatMap(\.self))
         }
         if let before { before.eventLoop.execute { before.supersede() } }
         tell(.resumed, of: session, to: attachments)
     }
 
-    /// Whether the session's way is broken and it may come back.
-    func isSuspended(_ id: SessionID) -> Bool { tables.withLock { $0.suspended[id] != nil } }
+    /// Whether this session's way is broken and it may come back.
+    func isSuspended(_ session: SessionEndpoint) -> Bool { tables.withLock { $0.suspended[session.id] === session } }
 
-    var sessionRows: [SessionRow] { tables.withLock { $0.sessions.values.map(row(of:)) } }
+    /// Whether one more session may be suspended: there are as many places as for sessions that stand.
+    func maySuspend(_ settings: NodeSettingValues) -> Bool {
+        tables.withLock { $0.suspended.count < settings[NodeSettings.sessionsMaximum] }
+    }
+
+    /// A suspended session did not come back here in time, or may not any more.
+    func giveUp(_ session: SessionEndpoint) {
+        if isSuspended(session) { ended(session, reason: "the connection broke and the session did not go on") }
+    }
+
+    /// Other workers hold these sessions at greater epochs: what is here of them goes.
+    func superseded(_ ids: [SessionID]) {
+        let (standing, suspended) = tables.withLock { tables in
+            (ids.compactMap { tables.sessions[$0] }, ids.compactMap { tables.suspended[$0] })
+        }
+        for session in standing { session.eventLoop.execute { session.close(.duplicate) } }
+        for session in suspended { giveUp(session) }
+    }
+
+    /// All that stands and is suspended, to be written down under a new registration.
+    var sessionNotes: [SessionNote] {
+        tables.withLock { tables in
+            (tables.sessions.values.map(row(of:)) + tables.suspended.values.map(row(of:))).map { SessionNote(row: $0) }
+        }
+    }
 
     /// What opened and closed since the last call, for the database.
-    func takeSessionNotes() -> (opened: [SessionRow], closed: [SessionID]) {
+    func takeSessionNotes() -> (opened: [SessionNote], closed: [SessionStand]) {
         tables.withLock { tables in
             defer {
                 tables.opened = []
                 tables.closed = []
             }
             let gone = Set(tables.closed)
-            return (tables.opened.filter { !gone.contains($0.id) }, tables.closed)
+            let opened = tables.opened.filter { note in
+                !gone.contains(SessionStand(id: note.row.id, epoch: note.row.epoch))
+            }
+            return (opened, tables.closed)
         }
     }
 
@@ -263,7 +294,7 @@ final class KernelState: Sendable {
     private func row(of session: SessionEndpoint) -> SessionRow {
         let node: NodeUUID? = if case .node(let node) = session.peer { node } else { nil }
         return SessionRow(
-            id: session.id, peer: node, worker: metrics.worker, isRelayed: session.isRelayed,
+            id: session.id, epoch: session.epoch, peer: node, worker: metrics.worker, isRelayed: session.isRelayed,
             isInbound: session.isInbound, since: session.since)
     }
 }

@@ -20,7 +20,9 @@ extension RunningKernel {
     ) async throws -> RunningKernel {
         let staticKey: StaticKey
         do { staticKey = try StaticKey() } catch { throw KernelFailure.noProtectedMemory }
-        let identity = WorkerIdentity(name: configuration.name, store: store, staticKey: staticKey, logger: logger)
+        let identity = WorkerIdentity(
+            name: configuration.name, store: store, staticKey: staticKey,
+            features: configuration.resumesSessions ? WorkerCertificate.resumesSessions : 0, logger: logger)
         let (credentials, notAfter) = try await patiently(logger) { try await identity.certify() }
         guard credentials.node == configuration.node else { throw KernelFailure.certificateRefused }
 
@@ -31,7 +33,9 @@ extension RunningKernel {
         let contexts = try makeContexts(configuration, credentials, settings, group: group, logger: logger)
         let gate = PeerGate()
         gate.use(settings)
-        let host = SessionHost(own: configuration.node, kernel: kernel, table: table, gate: gate, contexts: contexts)
+        let host = SessionHost(
+            own: configuration.node, resumesSessions: configuration.resumesSessions, kernel: kernel, table: table,
+            gate: gate, contexts: contexts)
         let circuits = CircuitHost(host: host)
         let own = OwnAddresses(
             listening: configuration.peerEndpoints, advertised: configuration.advertisedEndpoints,
@@ -43,6 +47,7 @@ extension RunningKernel {
             kernel: kernel, store: store, table: table, book: book, dialler: dialler, circuits: circuits)
         kernel.use(connector)
         kernel.use(circuits)
+        host.use(connector)
         circuits.use(connector)
 
         let feed = KernelFeed(
@@ -61,7 +66,9 @@ extension RunningKernel {
         let listeners = try await PeerListeners(
             on: configuration.peerEndpoints, sharing: configuration.sharesPeerEndpoints, group: group, host: host)
         own.use(listening: listeners.endpoints)
-        let drain = WorkerDrain(host: host, listeners: listeners, contexts: contexts, logger: logger)
+        let drain = WorkerDrain(
+            host: host, listeners: listeners, contexts: contexts, worker: configuration.name, store: store,
+            logger: logger)
         let lease = settings[NodeSettings.workerLease]
         let row = try await store.registerWorker(
             WorkerRegistration(

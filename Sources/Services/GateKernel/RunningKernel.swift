@@ -98,7 +98,7 @@ struct RunningKernel: Sendable {
                 $0 = WorkerLoad(
                     sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
             }
-            drain.closeIdle()
+            await drain.moveOn()
             try? await Task.sleep(for: RunningKernel.gaugeInterval)
         }
     }

@@ -108,13 +108,17 @@ extension LocalKernelStore {
     func workers() async throws(StoreFailure) -> [WorkerRow] { try await store.workers() }
 
     func noteSessions(
-        of worker: String, epoch: WorkerEpoch, opened: [SessionRow], closed: [SessionID]
-    ) async throws(StoreFailure) {
-        try await store.noteSessions(of: worker, epoch: epoch, opened: opened, closed: closed)
+        of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand]
+    ) async throws(StoreFailure) -> [SessionID] {
+        try await vault.noteSessions(of: worker, epoch: epoch, opened: opened, closed: closed)
     }
 
     func sessions(after: SessionID?, limit: Int) async throws(StoreFailure) -> [SessionRow] {
         try await store.sessions(after: after, limit: limit)
+    }
+
+    func resumeSession(_ takeover: SessionTakeover, proof: SessionProof) async throws(StoreFailure) -> UInt32 {
+        try await vault.resumeSession(takeover, proof: proof)
     }
 
     func noteRefusals(_ refusals: [RefusalRow]) async throws(StoreFailure) { try await store.noteRefusals(refusals) }

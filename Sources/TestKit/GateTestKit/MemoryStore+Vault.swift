@@ -26,7 +26,7 @@ extension MemoryStore: WorkerCertifier {
         let identity = try known()
         let certificate = WorkerCertificate.issue(
             by: identity, staticKey: request.staticKey, worker: try workerID(of: name), now: now,
-            lifetimeSeconds: 24 * 3600)
+            lifetimeSeconds: 24 * 3600, features: request.features)
         return CertifiedWorker(
             node: identity.bundle.uuid, certificate: certificate.encoded, notAfter: certificate.notAfter)
     }

@@ -31,7 +31,7 @@ package actor MemoryStore: SettingsStore, AccessStore, RightsStore, VaultStore, 
     var registered: [String: Worker] = [:]
     var workerIDs: [String: UInt64] = [:]
     var lastEpoch: UInt64 = 0
-    var sessions: [SessionID: SessionRow] = [:]
+    var sessions: [SessionID: HeldSession] = [:]
     var refusals: [RefusalRow] = []
     var data: [ExtenderID: ExtenderData] = [:]
 

@@ -6,9 +6,10 @@ extension StoreContract {
     static let two = WorkerRegistration(name: "kernel-2", linkAddress: "127.0.0.1:7711", adminAddress: "[::1]:7731")
     static let lease = Duration.seconds(30)
 
-    static func session(_ number: UInt64, of worker: String, peer: NodeUUID?) -> SessionRow {
+    static func session(_ number: UInt64, of worker: String, peer: NodeUUID?, epoch: UInt32 = 0) -> SessionRow {
         SessionRow(
-            id: SessionID(UUIDBytes(high: number, low: 1)), peer: peer, worker: worker, isRelayed: peer == nil,
+            id: SessionID(UUIDBytes(high: number, low: 1)), epoch: epoch, peer: peer, worker: worker,
+            isRelayed: peer == nil,
             isInbound: true, since: UnixTime(seconds: 7))
     }
 
@@ -61,12 +62,15 @@ extension StoreContract {
         Case("sessions are listed while their worker lives") { subject in
             let first = try await subject.store.registerWorker(one, lease: lease)
             let rows = [session(1, of: "kernel-1", peer: node(1)), session(2, of: "kernel-1", peer: nil)]
-            try await subject.store.noteSessions(of: "kernel-1", epoch: first.epoch, opened: rows, closed: [])
+            _ = try await subject.store.noteSessions(
+                of: "kernel-1", epoch: first.epoch, opened: rows.map { SessionNote(row: $0) }, closed: [])
             try await expect(subject.store.sessions(after: nil, limit: 10) == rows, "listed by id")
             try await expect(subject.store.sessions(after: rows[0].id, limit: 10) == [rows[1]], "in pages")
-            try await subject.store.noteSessions(
-                of: "kernel-1", epoch: first.epoch, opened: [], closed: [rows[0].id])
-            try await expect(subject.store.sessions(after: nil, limit: 10) == [rows[1]], "closed ones go")
+            let closed = [SessionStand(id: rows[0].id, epoch: 1), SessionStand(id: rows[1].id, epoch: 0)]
+            _ = try await subject.store.noteSessions(of: "kernel-1", epoch: first.epoch, opened: [], closed: closed)
+            try await expect(
+                subject.store.sessions(after: nil, limit: 10) == [rows[0]],
+                "closed ones go, at the epoch that was closed")
             subject.clock.advance(by: lease)
             try await expect(subject.store.sessions(after: nil, limit: 10).isEmpty, "with the lease they go")
             _ = try await subject.store.registerWorker(one, lease: lease)
@@ -75,15 +79,30 @@ extension StoreContract {
         Case("a fenced worker writes no sessions, and none writes another's") { subject in
             let old = try await subject.store.registerWorker(one, lease: lease)
             let new = try await subject.store.registerWorker(one, lease: lease)
-            let row = session(1, of: "kernel-1", peer: nil)
+            let row = SessionNote(row: session(1, of: "kernel-1", peer: nil))
             try await expect(.leaseLost) {
-                try await subject.store.noteSessions(of: "kernel-1", epoch: old.epoch, opened: [row], closed: [])
+                _ = try await subject.store.noteSessions(of: "kernel-1", epoch: old.epoch, opened: [row], closed: [])
             }
-            let foreign = session(2, of: "kernel-2", peer: nil)
+            let foreign = SessionNote(row: session(2, of: "kernel-2", peer: nil))
             try await expectInvalid {
-                try await subject.store.noteSessions(of: "kernel-1", epoch: new.epoch, opened: [foreign], closed: [])
+                _ = try await subject.store.noteSessions(
+                    of: "kernel-1", epoch: new.epoch, opened: [foreign], closed: [])
             }
             try await expect(subject.store.sessions(after: nil, limit: 10).isEmpty, "nothing was written")
+        },
+        Case("what is noted at a lower epoch, or at the same by another worker, is superseded") { subject in
+            let first = try await subject.store.registerWorker(one, lease: lease)
+            let second = try await subject.store.registerWorker(two, lease: lease)
+            let row = session(1, of: "kernel-1", peer: node(1), epoch: 3)
+            _ = try await subject.store.noteSessions(
+                of: "kernel-1", epoch: first.epoch, opened: [SessionNote(row: row)], closed: [])
+            for epoch: UInt32 in [2, 3] {
+                let stale = SessionNote(row: session(1, of: "kernel-2", peer: node(1), epoch: epoch))
+                let superseded = try await subject.store.noteSessions(
+                    of: "kernel-2", epoch: second.epoch, opened: [stale], closed: [])
+                try expect(superseded == [row.id], "told to who noted it")
+            }
+            try await expect(subject.store.sessions(after: nil, limit: 10) == [row], "and nothing changed")
         },
         Case("the newest refusals are kept, newest first") { subject in
             func refusal(_ number: Int) -> RefusalRow {

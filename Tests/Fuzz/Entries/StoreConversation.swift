@@ -57,7 +57,16 @@ enum StoreConversation {
         let session = SessionRow(
             id: SessionID(.numbered(3)), peer: StoreInput.node, worker: name, isRelayed: false, isInbound: true,
             since: UnixTime(seconds: 7))
-        try? await store.noteSessions(of: name, epoch: epoch, opened: [session], closed: [SessionID(.numbered(4))])
+        _ = try? await store.noteSessions(
+            of: name, epoch: epoch,
+            opened: [SessionNote(row: session, secret: [UInt8](repeating: 5, count: 32))],
+            closed: [SessionStand(id: SessionID(.numbered(4)), epoch: 1)])
+        let takeover = SessionTakeover(
+            id: session.id, peer: StoreInput.node, worker: name, workerEpoch: epoch,
+            secret: [UInt8](repeating: 6, count: 32))
+        let proof = SessionProof(
+            code: [UInt8](repeating: 7, count: 32), handshakeHash: [UInt8](repeating: 8, count: 32))
+        _ = try? await store.resumeSession(takeover, proof: proof)
         _ = try? await store.sessions(after: SessionID(.numbered(3)), limit: 10)
         let refusal = RefusalRow(
             at: UnixTime(seconds: 7), isInbound: true, node: StoreInput.node, address: "[::1]:7", reason: "late",

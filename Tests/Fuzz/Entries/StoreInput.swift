@@ -54,7 +54,7 @@ enum StoreInput {
         try await store.set(NodeSettings.relayHops, to: 3, by: "ada")
         for caller in callers { try await store.setRights(.attaching(caller, settings: ["relay."])) }
         _ = try await store.put([1], [2, 3], of: extender)
-        return StoreDispatcher(store: store, certifier: EchoCertifier())
+        return StoreDispatcher(store: store, certifier: EchoCertifier(), keeper: store)
     }
 
     /// What our own client asks, as each role.

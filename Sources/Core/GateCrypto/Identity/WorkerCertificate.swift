@@ -42,6 +42,8 @@ package struct WorkerCertificate: Hashable, Sendable {
     package static let toleranceSeconds: Int64 = 600
     /// How long after its not-after a session that began with it is ended, unless a fresh one came.
     package static let sessionGraceSeconds: Int64 = 3600
+    /// The bit of `features` that says: sessions with this node may be resumed at any of its workers.
+    package static let resumesSessions: UInt64 = 1
     package static let encodedByteCount = signedByteCount + 64
 
     package let bundle: IdentityBundle

@@ -20,6 +20,7 @@ package enum Label: String, CaseIterable, Sendable {
     case recordKey = "QuantumGate record key v1"
     case lengthKey = "QuantumGate length key v1"
     case resumption = "QuantumGate resumption v1"
+    case resumptionProof = "QuantumGate resumption proof v1"
     case exporter = "QuantumGate exporter v1"
     case keyUpdate = "QuantumGate key update v1"
     case postQuantumResponder = "QuantumGate post-quantum responder v1"
@@ -33,6 +34,7 @@ package enum Label: String, CaseIterable, Sendable {
     case vaultIdentity = "QuantumGate vault identity v1"
     case vaultSharedSecret = "QuantumGate vault shared secret v1"
     case vaultExport = "QuantumGate vault export v1"
+    case vaultResumption = "QuantumGate vault resumption v1"
 
     /// Length byte and text, as derivations and signatures begin.
     package var bytes: [UInt8] { [UInt8(rawValue.utf8.count)] + rawValue.utf8 }

@@ -85,7 +85,7 @@ final class BenchPeer: PeerChannelDelegate {
             granted[alias] = nil
         case .streamAcknowledged(let alias, let offset):
             if alias == self.alias, offset == total { onSent() }
-        case .streamCredit, .streamReset, .ping, .pong, .close, .message, .receipt, .cells, .circuitCredit,
+        case .resumed, .streamCredit, .streamReset, .ping, .pong, .close, .message, .receipt, .cells, .circuitCredit,
             .circuitDestroy:
             break
         }

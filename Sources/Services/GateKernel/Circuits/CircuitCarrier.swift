@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 import GateRelay
 import GateSession
@@ -148,6 +149,9 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
     }
 
     var waitingByteCount: Int { connection.queuedBytes + outgoing.readableBytes }
+
+    /// A session that loses its circuit has lost what it is: nothing goes on over another.
+    func resumptionSecret() -> Secret? { nil }
 
     func close(_ reason: SessionCloseReason) {
         guard !hasEnded else { return }

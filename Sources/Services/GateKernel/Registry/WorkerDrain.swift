@@ -1,18 +1,29 @@
 import GateModel
+import GateStore
 import GateWire
 import Logging
 import NIOCore
 
-/// Empties a worker: takes no new peers, lets sessions go that nothing uses, and says goodbye to the rest at the end.
+/// Empties a worker: takes no new peers, sends those that there are to other workers, lets sessions go that nothing uses,
+/// and says goodbye to the rest at the end.
 ///
 ///     serving ◀──told off──── draining ──stop──▶ stopped
-///        └──────told on────────▲ └─ idle sessions close once a second
+///        └──────told on────────▲ └─ once a second a share of the sessions moves, and idle ones close
 ///        └──stop──────────────────────────────────▲
+///
+/// A peer that is told that its worker goes away dials again and goes on with its session at whichever worker answers.
+/// Sessions that this worker dialled, or that can't be resumed, end with it.
 struct WorkerDrain: Sendable {
     let host: SessionHost
     let listeners: PeerListeners
     let contexts: [LoopContext]
+    /// This worker's name.
+    let worker: String
+    let store: any WorkerStore
     let logger: Logger
+
+    /// Sessions that are moved each second at least; of many, a tenth: so that the other workers' handshakes are spread.
+    static let movedMin = 50
 
     /// The registry says whether the worker drains: told by `quantumgate drain`.
     func set(_ isDraining: Bool) async {
@@ -27,12 +38,22 @@ struct WorkerDrain: Sendable {
         }
     }
 
-    /// While the worker drains: closes sessions that carry no stream, no circuit and nothing that waits.
-    func closeIdle() {
+    /// While the worker drains: closes sessions that carry no stream, no circuit and nothing that waits; those in use are
+    /// asked to move as long as another worker takes them.
+    func moveOn() async {
         guard host.gate.isDraining else { return }
-        for session in host.kernel.sessions {
-            session.eventLoop.execute { if session.isIdle { session.close(.goingAway) } }
+        let sessions = host.kernel.sessions
+        var moving = await hasOthers() ? max(WorkerDrain.movedMin, sessions.count / 10) : 0
+        for session in sessions {
+            let moves = moving > 0 && session.isInbound && session.way.isResumable
+            if moves { moving -= 1 }
+            session.eventLoop.execute { if moves || session.isIdle { session.close(session.farewell) } }
         }
+    }
+
+    private func hasOthers() async -> Bool {
+        guard let workers = try? await store.workers() else { return false }
+        return workers.contains { $0.registration.name != worker && !$0.isDraining }
     }
 
     /// Takes no new peers and says goodbye to all there are, those over circuits first; returns when that has left.
@@ -41,9 +62,14 @@ struct WorkerDrain: Sendable {
         await listeners.close()
         for isRelayed in [true, false] {
             for session in host.kernel.sessions where session.isRelayed == isRelayed {
-                session.eventLoop.execute { session.close(.goingAway) }
+                session.eventLoop.execute { session.close(session.farewell) }
             }
             for context in contexts { try? await context.eventLoop.submit {}.get() }
         }
     }
+}
+
+extension SessionEndpoint {
+    /// What a peer is told when the worker goes: to dial again, where the peer dialled; else that it is over.
+    fileprivate var farewell: SessionCloseReason { isInbound ? .goingAway : .done }
 }

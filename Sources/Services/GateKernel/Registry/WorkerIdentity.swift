@@ -11,6 +11,8 @@ struct WorkerIdentity: Sendable {
     let name: String
     let store: any KernelStore
     let staticKey: StaticKey
+    /// What the certificate says that this worker can do.
+    var features: UInt64 = 0
     let logger: Logger
 
     /// Pause before a renewal that failed is tried again.
@@ -25,7 +27,7 @@ struct WorkerIdentity: Sendable {
         let certified = try await store.certifyWorker(
             name,
             CertificationRequest(
-                challenge: challenge.id, staticKey: staticKey.publicKey, proof: proof, features: 0))
+                challenge: challenge.id, staticKey: staticKey.publicKey, proof: proof, features: features))
         var bytes = ByteBuffer(bytes: certified.certificate)
         guard let certificate = WorkerCertificate(from: &bytes), certificate.staticKey == staticKey.publicKey,
             certificate.bundle.uuid == certified.node

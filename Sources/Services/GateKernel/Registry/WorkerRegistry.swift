@@ -1,4 +1,5 @@
 import GateModel
+import GateSession
 import GateStore
 import GateTransport
 import Logging
@@ -11,8 +12,8 @@ final class WorkerRegistry: Sendable {
         var row: WorkerRow
         var refusals: [RefusalRow] = []
         var sightings: [PeerSighting] = []
-        var opened: [SessionRow] = []
-        var closed: [SessionID] = []
+        var opened: [SessionNote] = []
+        var closed: [SessionStand] = []
     }
 
     private let store: any KernelStore
@@ -27,11 +28,18 @@ final class WorkerRegistry: Sendable {
     private let drain: @Sendable (Bool) async -> Void
     private let health: WorkerHealth
     private let renewalInterval: Duration
+    /// Moments to write: one waits at most.
+    private let dues: AsyncStream<Void>
+    private let due: AsyncStream<Void>.Continuation
 
     /// Notes of one kind that wait for the database; later ones are dropped.
     static let notesMax = 10_000
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
+    /// How long the database is asked again whether a session may go on.
+    static let resumePatience = Duration.seconds(5)
+    /// Pause before it is.
+    static let resumePause = Duration.milliseconds(200)
     /// How long giving the registration back may take; then its lease runs out by itself.
     static let endPatience = Duration.seconds(1)
 
@@ -50,7 +58,20 @@ final class WorkerRegistry: Sendable {
         self.drain = drain
         self.impostor = impostor
         state = Mutex(State(row: row))
+        (dues, due) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
+
+    /// The registration that this worker writes under.
+    var row: WorkerRow { state.withLock(\.row) }
+
+    /// Has all sessions written down again, as after a lost lease.
+    func noteAllAgain() {
+        state.withLock { $0.opened = kernel.sessionNotes }
+        writeSoon()
+    }
+
+    /// Has what was noted written at once.
+    func writeSoon() { due.yield() }
 
     func note(_ refusal: RefusalRow) {
         state.withLock { if $0.refusals.count < WorkerRegistry.notesMax { $0.refusals.append(refusal) } }
@@ -62,15 +83,49 @@ final class WorkerRegistry: Sendable {
 
     /// Renews and writes until cancelled.
     func run() async {
-        var nextRenewal = ContinuousClock.now
-        while !Task.isCancelled {
-            if ContinuousClock.now >= nextRenewal {
-                await renew()
-                nextRenewal = .now + renewalInterval
+        await withTaskGroup { group in
+            group.addTask { [due] in
+                while !Task.isCancelled {
+                    due.yield()
+                    try? await Task.sleep(for: WorkerRegistry.interval)
+                }
             }
-            await write()
-            try? await Task.sleep(for: WorkerRegistry.interval)
+            var nextRenewal = ContinuousClock.now
+            for await _ in dues {
+                if ContinuousClock.now >= nextRenewal {
+                    await renew()
+                    nextRenewal = .now + renewalInterval
+                }
+                await write()
+            }
+            group.cancelAll()
         }
+    }
+
+    /// Takes a session over on its peer's proof; its epoch from now on, or `nil` where it may not go on here.
+    func resume(_ proof: ResumptionProof, with peer: NodeUUID, secret: [UInt8]) async -> SessionEpoch? {
+        let shown = SessionProof(code: proof.code, handshakeHash: proof.handshakeHash)
+        let deadline = ContinuousClock.now + WorkerRegistry.resumePatience
+        while !Task.isCancelled {
+            let row = row
+            let takeover = SessionTakeover(
+                id: proof.session, peer: peer, worker: row.registration.name, workerEpoch: row.epoch, secret: secret)
+            do {
+                return try await store.resumeSession(takeover, proof: shown)
+            } catch .leaseLost {
+                await renew()
+            } catch .unavailable {
+                logger.debug("A session waits for the database to go on", metadata: ["session": "\(proof.session)"])
+            } catch {
+                logger.info(
+                    "The database lets a session not go on",
+                    metadata: ["session": "\(proof.session)", "reason": "\(error)"])
+                return nil
+            }
+            guard ContinuousClock.now < deadline else { return nil }
+            try? await Task.sleep(for: WorkerRegistry.resumePause)
+        }
+        return nil
     }
 
     /// Writes what is left and gives the registration back.
@@ -78,7 +133,7 @@ final class WorkerRegistry: Sendable {
         await withTaskGroup { group in
             group.addTask {
                 await self.write()
-                let row = self.state.withLock(\.row)
+                let row = self.row
                 try? await self.store.removeWorker(row.registration.name, epoch: row.epoch)
             }
             group.addTask { try? await Task.sleep(for: WorkerRegistry.endPatience) }
@@ -89,7 +144,7 @@ final class WorkerRegistry: Sendable {
 
     /// Renews the lease and learns whether the worker drains.
     func renew() async {
-        let row = state.withLock(\.row)
+        let row = row
         do {
             let renewed = try await store.renewWorker(
                 row.registration.name, epoch: row.epoch, load: load(), lease: lease)
@@ -106,10 +161,8 @@ final class WorkerRegistry: Sendable {
     private func register(again registration: WorkerRegistration) async {
         do {
             let row = try await store.registerWorker(registration, lease: lease)
-            state.withLock { state in
-                state.row = row
-                state.opened = kernel.sessionRows
-            }
+            state.withLock { $0.row = row }
+            noteAllAgain()
             health.heard(at: SystemClock.now())
             logger.notice("The lease was lost; registered again")
         } catch {
@@ -136,8 +189,9 @@ final class WorkerRegistry: Sendable {
         let opened = Array(batch.opened.prefix(StoreLimit.batchRows))
         let closed = Array(batch.closed.prefix(StoreLimit.batchRows - min(opened.count, StoreLimit.batchRows - 1)))
         let written = await attempt("sessions") {
-            try await store.noteSessions(
-                of: batch.row.registration.name, epoch: batch.row.epoch, opened: opened, closed: closed)
+            kernel.superseded(
+                try await store.noteSessions(
+                    of: batch.row.registration.name, epoch: batch.row.epoch, opened: opened, closed: closed))
         }
         guard written else { return }
         state.withLock {

@@ -37,5 +37,7 @@ final class ChannelSession: PeerChannelDelegate, SessionDriver {
 
     var waitingByteCount: Int { channel?.queuedBytes ?? 0 }
 
+    func resumptionSecret() -> Secret? { channel?.resumptionSecret() }
+
     func close(_ reason: SessionCloseReason) { channel?.close(reason) }
 }

@@ -19,6 +19,8 @@ actor Connector: SessionConnector {
     let dialler: Dialler
     private let circuits: CircuitHost
     var circuitDials = CircuitDials()
+    /// Sessions that this worker dialled and is about to go on with, by their node.
+    var suspensions: [NodeUUID: SuspendedSession] = [:]
     private var waiting: [Purpose: [CheckedContinuation<Outcome, Never>]] = [:]
     private var standing: [Purpose: SessionEndpoint] = [:]
 
@@ -32,7 +34,7 @@ actor Connector: SessionConnector {
     static let standingMax = 65_536
 
     /// Which session a request may share with others.
-    private enum Purpose: Hashable {
+    enum Purpose: Hashable {
         case direct(NodeUUID)
         case isolated(NodeUUID, ConnectRoute, anonymous: Bool, ExtenderID, key: String)
     }
@@ -73,7 +75,7 @@ actor Connector: SessionConnector {
 
     // MARK: One attempt for all who want the same
 
-    private func shared(_ purpose: Purpose, _ make: () async -> Outcome) async -> Outcome {
+    func shared(_ purpose: Purpose, _ make: () async -> Outcome) async -> Outcome {
         if let session = existing(purpose) { return .success(session) }
         if waiting[purpose] != nil { return await awaited(purpose) }
         waiting[purpose] = []
@@ -120,9 +122,11 @@ actor Connector: SessionConnector {
         standing[purpose] = session
     }
 
-    private func make(_ purpose: Purpose) async -> Outcome {
+    func make(_ purpose: Purpose) async -> Outcome {
         switch purpose {
-        case .direct(let node): return await dial(node, anonymous: false)
+        case .direct(let node):
+            if let suspended = suspensions[node] { return await redial(suspended) }
+            return await dial(node, anonymous: false)
         case .isolated(let node, .direct, let anonymous, _, _), .isolated(let node, .usual, let anonymous, _, _):
             return await dial(node, anonymous: anonymous)
         case .isolated(let node, .relayed(let hops), let anonymous, _, _):
@@ -137,7 +141,7 @@ actor Connector: SessionConnector {
         }
     }
 
-    private func dial(_ node: NodeUUID, anonymous: Bool) async -> Outcome {
+    func dial(_ node: NodeUUID, anonymous: Bool) async -> Outcome {
         do {
             guard let row = try await store.peer(node), !row.endpoints.isEmpty else { return .failure(.unknownPeer) }
             return await dialler.dial(node, at: row.endpoints, anonymous: anonymous)

@@ -38,6 +38,27 @@ struct Dialler: Sendable {
         return .failure(fault)
     }
 
+    /// Dials to go on with a session: first where it was, then where else the node may listen.
+    func dial(
+        _ node: NodeUUID, at known: [Endpoint], resuming suspended: SuspendedSession
+    ) async -> Result<SessionEndpoint, ConnectFault> {
+        if let reluctance = host.reluctance { return .failure(reluctance) }
+        var places = [suspended.address]
+        for endpoint in known.prefix(StoreLimit.peerEndpoints) {
+            guard let address = await resolver.address(of: endpoint), !places.contains(address) else { continue }
+            places.append(address)
+        }
+        var fault = ConnectFault.unknownPeer
+        for place in places where kernel.isSuspended(suspended.endpoint) {
+            switch await attempt(node, place, anonymous: false, ticket: nil, resuming: suspended) {
+            case .success(let session): return .success(session)
+            case .failure(let failure as SessionFailure): fault = ConnectFault(failure)
+            case .failure(let error): fault = ConnectFault(.unreachable, "\(place): \(error)")
+            }
+        }
+        return .failure(fault)
+    }
+
     /// Dials for a circuit, while its ticket holds. Where circuits want to go is neither logged nor written down.
     func dial(_ node: NodeUUID, for ticket: DialTicket, at places: [SocketAddress]) async -> SessionEndpoint? {
         guard host.reluctance == nil else { return nil }
@@ -50,14 +71,16 @@ struct Dialler: Sendable {
     }
 
     private func attempt(
-        _ node: NodeUUID, _ address: SocketAddress, anonymous: Bool, ticket: DialTicket?
+        _ node: NodeUUID, _ address: SocketAddress, anonymous: Bool, ticket: DialTicket?,
+        resuming suspended: SuspendedSession? = nil
     ) async -> Result<SessionEndpoint, any Error> {
-        let loop = group.next()
+        let loop = suspended?.eventLoop ?? group.next()
         let outcome = loop.makePromise(of: SessionEndpoint.self)
         let host = host
         outcome.futureResult.whenSuccess { _ in ticket?.settle() }
         let connected = PeerBootstrap.dial(address, on: loop, timeout: Dialler.connectTime) { channel in
-            try host.dial(node, on: channel, at: address, anonymous: anonymous, outcome: outcome)
+            try host.dial(
+                node, on: channel, at: address, anonymous: anonymous, resuming: suspended, outcome: outcome)
             ticket?.onEnd { channel.close(promise: nil) }
         }
         connected.whenFailure { outcome.fail($0) }

@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 import GateWire
 import NIOCore
@@ -12,6 +13,8 @@ protocol SessionDriver: AnyObject {
     func flush()
     /// Bytes that wait in the session and its carrier.
     var waitingByteCount: Int { get }
+    /// What proves, over another connection, that the session is to go on; `nil` where it can't.
+    func resumptionSecret() -> Secret?
     /// Says `reason` to the other side and ends.
     func close(_ reason: SessionCloseReason)
 }

@@ -1,3 +1,4 @@
+import GateCrypto
 import GateLink
 import GateModel
 import GateWire
@@ -124,6 +125,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .circuitCredit(let circuit, let count): credited(count, circuit)
         case .circuitDestroy(let circuit, let reason):
             removeParty(of: circuit)?.destroyed(reason, circuit: circuit, on: self)
+        case .resumed: close(.protocolViolation)  // answers a proof, and was the first message then
         case .extenders(let list): changed(extenders: list)
         case .message(let message): deliver(message)
         case .receipt(let name, let status):
@@ -177,6 +179,27 @@ final class SessionEndpoint: @unchecked Sendable {
         suspend()
         before?.close(.duplicate)
     }
+
+    /// Another session's endpoint on the same carrier, in this one's place; `nil` where nothing carries this one any more.
+    func renamed(_ id: SessionID, _ epoch: SessionEpoch) -> SessionEndpoint? {
+        guard let driver else { return nil }
+        return SessionEndpoint(
+            id: id, epoch: epoch, peer: peer, eventLoop: eventLoop, way: way, since: since, driver: driver,
+            kernel: kernel)
+    }
+
+    /// What proves, over another connection, that this session is to go on: bytes for the vault; empty where there is
+    /// none.
+    var resumptionSecret: [UInt8] {
+        guard let secret = driver?.resumptionSecret() else { return [] }
+        return secret.withUnsafeBytes { Array($0) }
+    }
+
+    /// The same for ourselves.
+    func takeResumptionSecret() -> Secret? { driver?.resumptionSecret() }
+
+    /// Whether nothing carries the session any more.
+    var isOver: Bool { driver == nil }
 
     // MARK: To the peer
 

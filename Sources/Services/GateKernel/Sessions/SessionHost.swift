@@ -15,10 +15,17 @@ final class SessionHost: Sendable {
     let kernel: KernelState
     let table: PeerTable
     let gate: PeerGate
+    /// Whether sessions may go on at any worker of this node when their connection breaks.
+    let resumesSessions: Bool
     private let contexts: [ObjectIdentifier: LoopContext]
-    private let registry = Mutex<WorkerRegistry?>(nil)
+    private let registryBox = Mutex<WorkerRegistry?>(nil)
+    private let resumerBox = Mutex<Connector?>(nil)
 
-    init(own: NodeUUID, kernel: KernelState, table: PeerTable, gate: PeerGate, contexts: [LoopContext]) {
+    init(
+        own: NodeUUID, resumesSessions: Bool, kernel: KernelState, table: PeerTable, gate: PeerGate,
+        contexts: [LoopContext]
+    ) {
+        self.resumesSessions = resumesSessions
         self.own = own
         self.kernel = kernel
         self.table = table
@@ -29,10 +36,18 @@ final class SessionHost: Sendable {
     /// What everything on that loop shares; `nil` for a loop that is none of the worker's.
     func context(of eventLoop: any EventLoop) -> LoopContext? { contexts[ObjectIdentifier(eventLoop)] }
 
-    func use(_ registry: WorkerRegistry) { self.registry.withLock { $0 = registry } }
+    func use(_ registry: WorkerRegistry) { registryBox.withLock { $0 = registry } }
+
+    func use(_ resumer: Connector) { resumerBox.withLock { $0 = resumer } }
+
+    /// `nil` while the worker starts.
+    var registry: WorkerRegistry? { registryBox.withLock(\.self) }
+
+    /// Who dials to go on with sessions; `nil` while the worker starts.
+    var resumer: Connector? { resumerBox.withLock(\.self) }
 
     /// Renews the worker's lease, and so learns what its row in the registry says now.
-    func renewLease() async { await registry.withLock { $0 }?.renew() }
+    func renewLease() async { await registry?.renew() }
 
     /// A connection that another node opened: turned away, or given the peer protocol. On its loop; throwing closes it.
     func accept(_ channel: any Channel) throws {
@@ -51,16 +66,17 @@ final class SessionHost: Sendable {
         }
     }
 
-    /// A connection that this worker dials.
+    /// A connection that this worker dials; with `suspended`, to go on with that session, on its loop.
     func dial(
         _ node: NodeUUID, on channel: any Channel, at address: SocketAddress, anonymous: Bool,
-        outcome: EventLoopPromise<SessionEndpoint>
+        resuming suspended: SuspendedSession? = nil, outcome: EventLoopPromise<SessionEndpoint>
     ) throws {
-        let origin = SessionOwner.Origin(isRelayed: false, address: address, awaitsAdmission: !anonymous)
+        let origin = SessionOwner.Origin(
+            isRelayed: false, address: address, awaitsAdmission: !anonymous, resuming: suspended)
         try install(on: channel, origin, outcome: outcome) { environment in
             PeerConnection(
                 dialling: node, presence: anonymous ? .anonymous : .mutual(environment.credentials),
-                environment: environment)
+                environment: environment, resumption: suspended?.claim())
         }
     }
 
@@ -92,13 +108,16 @@ final class SessionHost: Sendable {
 
     /// A session stands: it is entered, told what we have, and of two with one node one is closed.
     func entered(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Entry {
-        let entry = kernel.established(session, own: own, settings: table.settings)
+        let secret = session.way.isResumable && session.isInbound ? session.resumptionSecret : []
+        let entry = kernel.established(session, secret: secret, own: own, settings: table.settings)
         guard case .entered(let loser) = entry else { return entry }
         kernel.metrics.sessionsEstablished.add()
         kernel.logger.debug(
             "Session established", metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
+        // What lets the peer go on elsewhere should be written down before this worker can die.
+        if !secret.isEmpty { registry?.writeSoon() }
         loser?.eventLoop.execute { loser?.close(.duplicate) }
         return entry
     }
@@ -106,7 +125,7 @@ final class SessionHost: Sendable {
     /// A session with a peer stands or stood until now.
     func noteSighting(of session: SessionEndpoint, _ proof: PeerProof?) {
         guard let proof, let node = session.peer.node else { return }
-        registry.withLock { $0 }?.note(
+        registry?.note(
             PeerSighting(
                 node: node, bundleHash: proof.bundleHash, features: proof.features, isRelay: nil,
                 record: [], at: SystemClock.wall()))
@@ -134,7 +153,7 @@ final class SessionHost: Sendable {
     }
 
     func noteRefusal(of peer: NodeUUID?, at address: String, isInbound: Bool, _ reason: String) {
-        registry.withLock { $0 }?.note(
+        registry?.note(
             RefusalRow(
                 at: SystemClock.wall(), isInbound: isInbound, node: peer,
                 address: String(address.prefix(StoreLimit.addressBytes)), reason: reason,
@@ -173,7 +192,7 @@ final class SessionHost: Sendable {
         }
     }
 
-    private static func words(_ failure: SessionFailure) -> String {
+    static func words(_ failure: SessionFailure) -> String {
         switch failure {
         case .unintelligible: "what came does not open: wrong UUID, secret or clock, a replay, or noise"
         case .handshakeFailed: "the handshake's cryptography failed"

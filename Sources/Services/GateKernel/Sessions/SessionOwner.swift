@@ -10,8 +10,12 @@ import NIOCore
 /// Turns what one connection tells into a session of this worker: enters it, feeds it, ends it. On its loop.
 ///
 ///     handshaking ──established──▶ unconfirmed ──first message──▶ entered      (dialled, showing our name)
-///          │   └────established──────────────────────────────────▲             (any other)
+///          │   ├────established──▶ resuming ──the database answered──▲          (the peer wants to go on with a session)
+///          │   └────established──────────────────────────────────────▲          (any other)
 ///          └─ended──▶ over ◀──ended── from any
+///
+/// A session that is resumed keeps its name, whoever carries it; its endpoint is a new one with a higher epoch. A session
+/// that ends because its way broke is suspended, where it may be, before it is over.
 ///
 /// Who dialled and showed its certificate has a session of its own as soon as it has sent the last flight, but does not
 /// know yet whether the other side admits it: that is known by the first message, which always follows admission.
@@ -24,6 +28,8 @@ final class SessionOwner {
         let address: SocketAddress?
         /// Whether it was dialled from here under our name.
         var awaitsAdmission = false
+        /// The session that is dialled to go on with.
+        var resuming: SuspendedSession?
         /// The address that ``PeerGate`` counts a handshake of.
         var counted: IPAddress?
     }
@@ -37,6 +43,8 @@ final class SessionOwner {
     private(set) var endpoint: SessionEndpoint?
     /// The session that nothing came over yet.
     private var unconfirmed: SessionEndpoint?
+    /// Whether the database is asked whether a session may go on.
+    private var isResuming = false
     /// Ends a session that stays unconfirmed.
     private var confirmation: Scheduled<Void>?
     /// Why admission refused, so that the log says more than the failure.
@@ -66,9 +74,7 @@ final class SessionOwner {
     /// One thing that the connection told.
     func take(_ event: PeerEvent, driver: any SessionDriver) {
         switch event {
-        case .message(let message):
-            if let session = unconfirmed { enter(session) }
-            endpoint?.received(message)
+        case .message(let message): received(message, driver)
         case .established(let established): stands(established, driver)
         case .closed(let failure): ended(failure)
         }
@@ -76,13 +82,10 @@ final class SessionOwner {
 
     private func stands(_ established: Established, _ driver: any SessionDriver) {
         handshakeEnded()
-        let peer: PeerName = established.peer.node.map { .node($0) } ?? .anonymous
-        let session = SessionEndpoint(
-            id: established.session, peer: peer, eventLoop: eventLoop,
-            way: SessionEndpoint.Way(
-                isRelayed: origin.isRelayed, isInbound: isInbound, isHiding: !isInbound && !origin.awaitsAdmission,
-                address: origin.address?.ip, certifiedUntil: proof?.notAfter),
-            since: SystemClock.wall(), driver: driver, kernel: host.kernel)
+        let session = endpoint(established.session, 0, with: established.peer, driver)
+        if let proof = established.resuming, let node = established.peer.node {
+            return resume(proof, with: node, session, driver)
+        }
         guard origin.awaitsAdmission else { return enter(session) }
         unconfirmed = session
         // Pings and pongs are not told to us, so the session would not end by itself while the other side only pongs.
@@ -90,6 +93,81 @@ final class SessionOwner {
             self?.unconfirmed?.close(.idle)
         }
     }
+
+    private func endpoint(
+        _ id: SessionID, _ epoch: SessionEpoch, with peer: SessionPeer, _ driver: any SessionDriver
+    ) -> SessionEndpoint {
+        let isHiding = !isInbound && !origin.awaitsAdmission
+        let resumes = isInbound ? host.resumesSessions : proof?.resumesSessions ?? false
+        return SessionEndpoint(
+            id: id, epoch: epoch, peer: peer.node.map { .node($0) } ?? .anonymous, eventLoop: eventLoop,
+            way: SessionEndpoint.Way(
+                isRelayed: origin.isRelayed, isInbound: isInbound, isHiding: isHiding, address: origin.address?.ip,
+                certifiedUntil: proof?.notAfter,
+                isResumable: resumes && !origin.isRelayed && !isHiding && peer.node != nil),
+            since: SystemClock.wall(), driver: driver, kernel: host.kernel)
+    }
+
+    private func received(_ message: SessionMessage, _ driver: any SessionDriver) {
+        guard !isResuming else { return driver.close(.protocolViolation) }  // who asks to go on waits for the answer
+        guard let session = unconfirmed else { return endpoint?.received(message) ?? () }
+        if let suspended = origin.resuming {
+            guard case .resumed(let isAccepted, let epoch) = message else { return driver.close(.protocolViolation) }
+            return answered(isAccepted, epoch, session, suspended, driver)
+        }
+        enter(session)
+        endpoint?.received(message)
+    }
+
+    // MARK: Going on with a session
+
+    /// The peer proves that it had a session with this node: the database says whether it goes on.
+    private func resume(
+        _ proof: ResumptionProof, with node: NodeUUID, _ session: SessionEndpoint, _ driver: any SessionDriver
+    ) {
+        isResuming = true
+        let owner = NIOLoopBound(self, eventLoop: eventLoop)
+        host.resume(proof, with: node, secret: session.resumptionSecret, on: eventLoop) { epoch in
+            owner.value.decided(epoch, of: proof.session, session)
+        }
+    }
+
+    private func decided(_ epoch: SessionEpoch?, of id: SessionID, _ session: SessionEndpoint) {
+        guard isResuming else { return }
+        isResuming = false
+        session.enqueue(.resumed(isAccepted: epoch != nil, epoch: epoch ?? 0))
+        if let epoch { goOn(session, as: id, epoch) } else { enter(session) }
+        session.flush()
+    }
+
+    /// The other side says whether our session goes on.
+    private func answered(
+        _ isAccepted: Bool, _ epoch: SessionEpoch, _ session: SessionEndpoint, _ suspended: SuspendedSession,
+        _ driver: any SessionDriver
+    ) {
+        unconfirmed = nil
+        confirmation?.cancel()
+        if isAccepted {
+            guard epoch > suspended.endpoint.epoch else { return driver.close(.protocolViolation) }
+            guard host.kernel.isSuspended(suspended.endpoint) else { return driver.close(.done) }
+            return goOn(session, as: suspended.endpoint.id, epoch)
+        }
+        // Where an earlier attempt's answer was lost, the other side may expect that attempt's secret, or the one before.
+        if suspended.refused() { return driver.close(.done) }
+        host.kernel.giveUp(suspended.endpoint)
+        enter(session)
+    }
+
+    /// The connection carries the session `id` from now on.
+    private func goOn(_ fresh: SessionEndpoint, as id: SessionID, _ epoch: SessionEpoch) {
+        guard let session = fresh.renamed(id, epoch) else { return }
+        endpoint = session
+        host.resumed(session, proof)
+        outcome?.succeed(session)
+        outcome = nil
+    }
+
+    // MARK: Beginnings and ends
 
     private func enter(_ session: SessionEndpoint) {
         unconfirmed = nil
@@ -113,12 +191,18 @@ final class SessionOwner {
         if let address = origin.address?.ip, isInbound {
             host.gate.charge(address, for: failure, at: SystemClock.now())
         }
+        if let suspended = origin.resuming, let session = unconfirmed, let secret = session.takeResumptionSecret() {
+            suspended.unanswered(secret)
+        }
         outcome?.fail(failure)
         outcome = nil
         unconfirmed = nil
+        isResuming = false
         confirmation?.cancel()
         if let endpoint {
-            endpoint.ended(reason: "\(failure)")
+            if endpoint.isOver || !host.suspends(endpoint, after: failure, address: origin.address) {
+                endpoint.ended(reason: "\(failure)")
+            }
             host.noteSighting(of: endpoint, proof)
             self.endpoint = nil
         } else if isInbound {
@@ -139,6 +223,9 @@ struct PeerProof {
     let bundleHash: [UInt8]
     let features: UInt64
     let notAfter: UnixTime
+
+    /// Whether the node's workers take each other's sessions over.
+    var resumesSessions: Bool { features & WorkerCertificate.resumesSessions != 0 }
 
     init(_ certificate: WorkerCertificate) {
         bundleHash = certificate.bundle.hash

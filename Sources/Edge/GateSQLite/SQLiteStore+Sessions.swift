@@ -1,0 +1,85 @@
+import Foundation
+import GRDB
+package import GateModel
+package import GateStore
+
+extension SQLiteStore: SessionStore {
+    package func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand])
+        async throws(StoreFailure) -> [SessionID]
+    {
+        try opened.check(of: worker, closed: closed)
+        let now = clock()
+        return try await write { db, _ in
+            try requireLease(worker, epoch, in: db, now: now)
+            let superseded = try opened.filter { try !note($0, in: db) }.map(\.row.id)
+            for session in closed {
+                try db.execute(
+                    sql: "DELETE FROM session WHERE id = ? AND epoch = ? AND worker = ?",
+                    arguments: [Data(session.id.value.bytes), session.epoch, worker])
+            }
+            return superseded
+        }
+    }
+
+    package func heldSession(_ id: SessionID) async throws(StoreFailure) -> SessionNote? {
+        let now = clock()
+        return try await read { db in try held(id, in: db, now: now) }
+    }
+
+    package func takeOver(_ takeover: SessionTakeover, from epoch: UInt32) async throws(StoreFailure) -> UInt32 {
+        try takeover.check()
+        let now = clock()
+        return try await write { db, _ in
+            try requireLease(takeover.worker, takeover.workerEpoch, in: db, now: now)
+            guard let row = try held(takeover.id, in: db, now: now)?.row else { throw StoreFailure.notFound }
+            guard row.peer == takeover.peer else { throw StoreFailure.notProven }
+            guard row.epoch == epoch, epoch < .max else { throw StoreFailure.conflict }
+            try db.execute(
+                sql: "UPDATE session SET epoch = ?, worker = ?, secret = ?, ends = NULL WHERE id = ?",
+                arguments: [epoch + 1, takeover.worker, Data(takeover.secret), Data(takeover.id.value.bytes)])
+            return epoch + 1
+        }
+    }
+
+    package func sessions(after: SessionID?, limit: Int) async throws(StoreFailure) -> [SessionRow] {
+        let now = clock()
+        return try await read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT session.* FROM session JOIN worker ON worker.name = session.worker
+                    WHERE session.id > ? AND session.ends IS NULL AND worker.lease_ends > ?
+                    ORDER BY session.id LIMIT ?
+                    """,
+                arguments: [after.map { Data($0.value.bytes) } ?? Data(), now, pageLimit(limit)]
+            ).map(SessionRow.init(row:))
+        }
+    }
+}
+
+/// Writes a session down; `false`, and no change, where it was taken over.
+private func note(_ note: SessionNote, in db: Database) throws -> Bool {
+    let row = note.row
+    try db.execute(
+        sql: """
+            INSERT INTO session (id, epoch, worker, peer, is_relayed, is_inbound, since, secret, ends)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)
+            ON CONFLICT (id) DO UPDATE SET
+                epoch = excluded.epoch, worker = excluded.worker, ends = NULL,
+                secret = CASE length(excluded.secret) WHEN 0 THEN session.secret ELSE excluded.secret END
+            WHERE session.epoch < excluded.epoch
+                OR (session.epoch = excluded.epoch AND session.worker = excluded.worker)
+            """,
+        arguments: [
+            Data(row.id.value.bytes), row.epoch, row.worker, row.peer.map { Data($0.value.bytes) }, row.isRelayed,
+            row.isInbound, row.since.seconds, Data(note.secret),
+        ])
+    return db.changesCount > 0
+}
+
+private func held(_ id: SessionID, in db: Database, now: Int64) throws -> SessionNote? {
+    try Row.fetchOne(
+        db, sql: "SELECT * FROM session WHERE id = ? AND (ends IS NULL OR ends > ?)",
+        arguments: [Data(id.value.bytes), now]
+    ).map { SessionNote(row: try SessionRow(row: $0), secret: Array($0["secret"] as Data)) }
+}

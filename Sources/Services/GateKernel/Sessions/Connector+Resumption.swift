@@ -1,0 +1,39 @@
+import GateModel
+import GateSession
+import GateStore
+import GateTransport
+import Logging
+import NIOCore
+
+/// Sessions whose connections broke go on over new ones.
+extension Connector {
+    /// Pause after the first attempt that failed; doubled after each, up to ``resumePauseMax``.
+    static let resumePauseMin = Duration.milliseconds(50)
+    static let resumePauseMax = Duration.seconds(2)
+
+    /// Dials until the session goes on, is refused, or its time is over; then extenders are told that it ended.
+    func resume(_ suspended: SuspendedSession) async {
+        let node = suspended.node
+        suspensions[node] = suspended
+        let deadline = SystemClock.now() + table.settings[NodeSettings.resumeWindow]
+        var pause = Connector.resumePauseMin
+        while kernel.isSuspended(suspended.endpoint), SystemClock.now() < deadline, !Task.isCancelled {
+            _ = await shared(.direct(node)) { await self.make(.direct(node)) }
+            // A session of another name with the node: who asked for one has it, and this one is not needed.
+            guard kernel.isSuspended(suspended.endpoint), kernel.session(with: node) == nil else { break }
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, Connector.resumePauseMax)
+        }
+        if suspensions[node] === suspended { suspensions[node] = nil }
+        suspended.eventLoop.execute { [kernel] in kernel.giveUp(suspended.endpoint) }
+    }
+
+    /// A direct session with the node: the one that is suspended, where there is one.
+    func redial(_ suspended: SuspendedSession) async -> Outcome {
+        if kernel.isSuspended(suspended.endpoint) {
+            let known = (try? await store.peer(suspended.node))?.endpoints ?? []
+            return await dialler.dial(suspended.node, at: known, resuming: suspended)
+        }
+        return await dial(suspended.node, anonymous: false)
+    }
+}

@@ -1,0 +1,73 @@
+package import GateModel
+import GateSession
+package import GateStore
+
+extension MemoryStore: SessionStore, SessionKeeper {
+    struct HeldSession {
+        var note: SessionNote
+        /// When the row is dropped: set once its worker ended.
+        var ends: Int64?
+    }
+
+    package func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand])
+        throws(StoreFailure) -> [SessionID]
+    {
+        try opened.check(of: worker, closed: closed)
+        _ = try live(worker, epoch)
+        let superseded = opened.filter { !write($0) }.map(\.row.id)
+        for session in closed {
+            guard let row = sessions[session.id]?.note.row, row.worker == worker, row.epoch == session.epoch else {
+                continue
+            }
+            sessions[session.id] = nil
+        }
+        return superseded
+    }
+
+    package func heldSession(_ id: SessionID) -> SessionNote? {
+        guard let held = sessions[id], held.ends.map({ $0 > clock() }) ?? true else { return nil }
+        return held.note
+    }
+
+    package func takeOver(_ takeover: SessionTakeover, from epoch: UInt32) throws(StoreFailure) -> UInt32 {
+        try takeover.check()
+        _ = try live(takeover.worker, takeover.workerEpoch)
+        guard let row = heldSession(takeover.id)?.row else { throw .notFound }
+        guard row.peer == takeover.peer else { throw .notProven }
+        guard row.epoch == epoch, epoch < .max else { throw .conflict }
+        let taken = SessionRow(
+            id: row.id, epoch: epoch + 1, peer: row.peer, worker: takeover.worker, isRelayed: row.isRelayed,
+            isInbound: row.isInbound, since: row.since)
+        sessions[row.id] = HeldSession(note: SessionNote(row: taken, secret: takeover.secret))
+        return taken.epoch
+    }
+
+    package func sessions(after: SessionID?, limit: Int) -> [SessionRow] {
+        let names = Set(liveWorkers.map(\.registration.name))
+        let rows = sessions.values.filter { held in
+            held.ends == nil && names.contains(held.note.row.worker)
+                && (after.map { held.note.row.id.value > $0.value } ?? true)
+        }.map(\.note.row)
+        return Array(rows.sorted { $0.id.value < $1.id.value }.prefix(pageLimit(limit)))
+    }
+
+    /// As a vault does, but that the secrets lie open: this is memory.
+    package func resumeSession(_ takeover: SessionTakeover, proof: SessionProof) throws(StoreFailure) -> UInt32 {
+        guard let held = heldSession(takeover.id) else { throw .notFound }
+        let shown = ResumptionProof(session: takeover.id, code: proof.code, handshakeHash: proof.handshakeHash)
+        guard !held.secret.isEmpty, held.secret.withUnsafeBytes({ shown.isMade(with: $0) }) else { throw .notProven }
+        return try takeOver(takeover, from: held.row.epoch)
+    }
+
+    private func write(_ note: SessionNote) -> Bool {
+        guard let old = sessions[note.row.id]?.note else {
+            sessions[note.row.id] = HeldSession(note: note)
+            return true
+        }
+        guard old.row.epoch < note.row.epoch || (old.row.epoch == note.row.epoch && old.row.worker == note.row.worker)
+        else { return false }
+        let secret = note.secret.isEmpty ? old.secret : note.secret
+        sessions[note.row.id] = HeldSession(note: SessionNote(row: note.row, secret: secret))
+        return true
+    }
+}
