@@ -28,6 +28,7 @@ import Testing
         let messages: [SessionMessage] = [
             .extenders([Self.extender]), .receipt(id: 1, status: .delivered),
             .circuitCredit(circuit: 2, cells: 3), .circuitDestroy(circuit: 2, reason: 1),
+            .resumed(isAccepted: false, epoch: 0),
         ]
 
         for message in messages { pair.dialler.enqueue(message) }

@@ -25,6 +25,7 @@ import Testing
         (.streamReset(alias: 15, code: 16), "0d0000000f00000010"),
         (.circuitCredit(circuit: 17, cells: 18), "0f0000001100000012"),
         (.circuitDestroy(circuit: 19, reason: 20), "100000001314"),
+        (.resumed(isAccepted: true, epoch: 21), "200100000015"),
     ]
 
     @Test(arguments: messages) func `a message has these bytes`(_ message: SessionMessage, _ hex: String) throws {

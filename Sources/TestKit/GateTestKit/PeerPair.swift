@@ -21,11 +21,12 @@ package struct PeerPair: ~Copyable {
 
     package init(
         _ dialler: TestNode, _ acceptor: TestNode, dialling: NodeUUID? = nil, context: HandshakeContext = .peer,
-        isAnonymous: Bool = false
+        isAnonymous: Bool = false, resumption: consuming ResumptionClaim? = nil
     ) {
         self.dialler = PeerConnection(
             dialling: dialling ?? acceptor.node, context: context,
-            presence: isAnonymous ? .anonymous : .mutual(dialler.credentials), environment: dialler.environment)
+            presence: isAnonymous ? .anonymous : .mutual(dialler.credentials), environment: dialler.environment,
+            resumption: resumption)
         self.acceptor = PeerConnection(accepting: [context], environment: acceptor.environment)
     }
 

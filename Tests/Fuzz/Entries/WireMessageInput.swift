@@ -46,7 +46,7 @@ enum WireMessageInput {
         .streamData(alias: 1, ByteBuffer(string: "stream")), .streamCredit(alias: 1, limit: 1 << 20),
         .streamAcknowledged(alias: 1, offset: 6), .streamFinish(alias: 1), .streamReset(alias: 1, code: 2),
         .cells(ByteBuffer(repeating: 3, count: WireLimits.cellBytes)), .circuitCredit(circuit: 1, cells: 64),
-        .circuitDestroy(circuit: 1, reason: 1), .close(.done),
+        .circuitDestroy(circuit: 1, reason: 1), .resumed(isAccepted: true, epoch: 1), .close(.done),
     ]
 
     private static let head = ExtenderMessage(
