@@ -118,6 +118,15 @@ public final class EmbeddedNode: Service {
         try await edit(peer, PeerEdit(access: .denied))
     }
 
+    /// Changes a node setting, as `quantumgate settings set` does.
+    package func set(_ setting: String, to value: String?) async throws(EmbeddedNodeFailure) {
+        do throws(StoreFailure) {
+            _ = try await database.store.set(setting, to: value, by: EmbeddedNode.worker, expecting: nil)
+        } catch {
+            throw EmbeddedNodeFailure(of: error)
+        }
+    }
+
     /// Identity, peers and settings as they are now, in one value that only the key opens and that can't be changed
     /// unnoticed: what a host keeps itself, and starts from with `.host(export:key:)`. Can be asked before, while and
     /// after the node runs.

@@ -12,13 +12,15 @@ struct BenchCommand: AsyncParsableCommand {
                        session.cpu, session.idle_memory
             relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
             link       one stream over a link: link.throughput, link.cpu
+            soak       a node of several workers under faults (kill, drain, pause of a worker; kill of the database
+                       service) while peers stream through an extender: soak.failed, soak.pause per fault
 
             Real sockets on loopback, both ends in separate processes. MB and GB are 10^6 and 10^9 bytes. Build with \
             -c release first.
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link
+        case handshake, session, relay, link, soak
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -39,6 +41,15 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Idle sessions at once.")
     var sessions = 5000
 
+    @Option(help: "soak: peers, each with one stream.")
+    var peers = 50
+
+    @Option(help: "soak: kernel workers.")
+    var workers = 3
+
+    @Option(parsing: .upToNextOption, help: "soak: which faults, in turn, --rounds times each.")
+    var faults: [SoakFault] = [.kill, .drain]
+
     @Option(help: .hidden)
     var programs: String?
 
@@ -50,6 +61,8 @@ struct BenchCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds is a number from 1 to 100") }
         guard (1...1_000_000).contains(megabytes ?? 1) else { throw ValidationError("--megabytes is too large") }
+        guard (1...2_000).contains(peers) else { throw ValidationError("--peers is a number from 1 to 2000") }
+        guard (1...10).contains(workers) else { throw ValidationError("--workers is a number from 1 to 10") }
         guard (1...100_000).contains(sessions) else { throw ValidationError("--sessions is a number from 1 to 100000") }
     }
 
@@ -61,6 +74,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .link:
             let bytes = bytes(BenchCommand.linkMegabytes)
             try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
+        case .soak: try await soak()
         }
     }
 
@@ -112,6 +126,31 @@ struct BenchCommand: AsyncParsableCommand {
             hops: counts, byteCount: bytes(BenchCommand.relayMegabytes), rounds: rounds,
             programs: programFolder
         ) { try $0.report(json: json) }
+    }
+
+    private func soak() async throws {
+        let bench = SoakBench(
+            workers: workers, peers: peers, faults: faults, rounds: rounds, programs: programFolder)
+        let isQuiet = json
+        let outcome = try await bench.run { if !isQuiet { print($0) } }
+        for fault in SoakFault.allCases where faults.contains(fault) {
+            let strikes = outcome.strikes.filter { $0.fault == fault }
+            let pauses = strikes.flatMap(\.pauses)
+            try BenchFigure(
+                "soak.pause.\(fault.rawValue)", pauses.percentile(99), "s",
+                [
+                    "p50": pauses.percentile(50), "max": pauses.max() ?? 0, "strikes": Double(strikes.count),
+                    "streams_moved": Double(pauses.count),
+                ]
+            ).report(json: json)
+        }
+        let bytes = outcome.seen.map { Double($0.receivedCount) }.reduce(0, +)
+        try BenchFigure(
+            "soak.failed", Double(outcome.failures.count), "streams",
+            ["streams": Double(outcome.seen.count), "bytes": bytes]
+        ).report(json: json)
+        for failure in outcome.failures.prefix(10) { FileHandle.standardError.write(Data("\(failure)\n".utf8)) }
+        guard outcome.failures.isEmpty else { throw ExitCode(1) }
     }
 
     private var programFolder: ProgramFolder { programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram() }

@@ -15,11 +15,13 @@ struct BenchEndCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "bench-end", shouldDisplay: false)
 
     @Argument var kind: Kind
-    /// For links: the folder with credentials that the other side made.
+    /// For links: the folder with credentials that the other side made. For a soak: the node's folder.
     @Option var folder = ""
+    /// For a soak: the name of the extender's credential.
+    @Option var name = ""
 
     enum Kind: String, ExpressibleByArgument, Sendable {
-        case session, link
+        case session, link, soak
     }
 
     func run() async throws {
@@ -27,6 +29,7 @@ struct BenchEndCommand: AsyncParsableCommand {
         switch kind {
         case .session: try await serveSessions()
         case .link: try await LinkBench.serve(folder: folder)
+        case .soak: try await SoakEcho.serve(folder: folder, name: name)
         }
     }
 

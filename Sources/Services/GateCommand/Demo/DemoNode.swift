@@ -45,7 +45,7 @@ package final class DemoNode: Sendable {
     /// - Parameter advertise: The address that it tells others, by the one where it listens.
     package init(
         name: String, below parent: String, portBase: UInt16, programs: ProgramFolder, host: String = "127.0.0.1",
-        advertise: (Endpoint) throws -> Endpoint = { $0 }
+        workers: Int = 1, advertise: (Endpoint) throws -> Endpoint = { $0 }
     ) throws {
         self.name = name
         self.portBase = portBase
@@ -57,7 +57,7 @@ package final class DemoNode: Sendable {
             programs.quantumgate,
             [
                 "init", directory, "--port-base", "\(portBase)", "--listen", "\(listen)", "--advertise",
-                "\(try advertise(listen))",
+                "\(try advertise(listen))", "--workers", "\(workers)",
             ],
             errors: "\(parent)/\(name).init.log", within: DemoNode.commandSeconds)
         guard made.code == 0 else {

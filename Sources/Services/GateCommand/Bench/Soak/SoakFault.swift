@@ -1,0 +1,47 @@
+import ArgumentParser
+import Glibc
+
+/// What `bench soak` does to the node under test.
+enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
+    /// `kill -9` of a kernel worker; its supervisor starts it again.
+    case kill
+    /// `quantumgate drain` of a worker, and back.
+    case drain
+    /// SIGSTOP of a worker beyond its lease, then SIGCONT.
+    case pause
+    /// `kill -9` of the database service.
+    case database
+
+    /// How long a worker is stopped: beyond the lease that the bench sets, and beyond the peers' patience.
+    static let pauseSeconds = 8.0
+    /// `worker.lease` while it runs.
+    static let lease = "4s"
+    /// How long a drained worker stays so.
+    static let drainSeconds = 4.0
+
+    /// Does it to the `turn`th worker, counted round.
+    func strike(_ node: DemoNode, turn: Int) throws {
+        switch self {
+        case .kill: try strike(node, "gate-kernel", turn, SIGKILL)
+        case .database: try strike(node, "gate-database", 0, SIGKILL)
+        case .pause:
+            let pid = try strike(node, "gate-kernel", turn, SIGSTOP)
+            usleep(UInt32(SoakFault.pauseSeconds * 1e6))
+            Glibc.kill(pid, SIGCONT)
+        case .drain:
+            let worker = "kernel-\(turn % max(node.processes(running: "gate-kernel").count, 1) + 1)"
+            try node.command("drain", worker)
+            usleep(UInt32(SoakFault.drainSeconds * 1e6))
+            try node.command("drain", worker, "--undo")
+        }
+    }
+
+    @discardableResult
+    private func strike(_ node: DemoNode, _ program: String, _ turn: Int, _ signal: Int32) throws -> Int32 {
+        let processes = node.processes(running: program).sorted()
+        guard !processes.isEmpty else { throw DemoNode.Failure("no \(program) runs") }
+        let pid = processes[turn % processes.count]
+        Glibc.kill(pid, signal)
+        return pid
+    }
+}
