@@ -23,6 +23,7 @@ struct KernelMetrics: Sendable {
     let circuitsFailed = KernelCounter("gate.circuits.failed")
     let relayedBytes = KernelCounter("gate.relay.bytes.forwarded")
     let sessions = KernelGauge("gate.sessions")
+    let suspended = KernelGauge("gate.sessions.suspended")
     let handshakes = KernelGauge("gate.handshakes")
     let circuits = KernelGauge("gate.circuits")
     let extenders = KernelGauge("gate.extenders")

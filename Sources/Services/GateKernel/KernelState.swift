@@ -31,6 +31,8 @@ final class KernelState: Sendable {
         var direct: [NodeUUID: SessionEndpoint] = [:]
         /// Sessions whose way is broken and that may come back; none of them is in `sessions`.
         var suspended: [SessionID: SessionEndpoint] = [:]
+        /// Of them, the one with each node: a node has one direct session, so it may leave one behind.
+        var suspendedWith: [NodeUUID: SessionEndpoint] = [:]
         /// How many of `sessions` are with each node.
         var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
@@ -44,6 +46,14 @@ final class KernelState: Sendable {
             guard case .node(let node) = session.peer else { return }
             counts[node] = counts[node].flatMap { $0 > 1 ? $0 - 1 : nil }
             if direct[node] === session { direct[node] = nil }
+        }
+
+        /// Takes a session off those that are suspended.
+        mutating func forgetSuspended(_ id: SessionID) {
+            guard let session = suspended.removeValue(forKey: id), case .node(let node) = session.peer,
+                suspendedWith[node] === session
+            else { return }
+            suspendedWith[node] = nil
         }
     }
 
@@ -171,6 +181,7 @@ final class KernelState: Sendable {
         }
         guard let (loser, attachments) = entry else { return .full }
         tell(.connected, of: session, to: attachments)
+        if !session.isRelayed, let left = suspended(with: session.peer) { giveUp(left) }
         return .entered(loser: loser)
     }
 
@@ -196,7 +207,7 @@ final class KernelState: Sendable {
     func ended(_ session: SessionEndpoint, reason: String) {
         let attachments = tables.withLock { tables in
             tables.leave(session)
-            if tables.suspended[session.id] === session { tables.suspended[session.id] = nil }
+            if tables.suspended[session.id] === session { tables.forgetSuspended(session.id) }
             if tables.sessions[session.id] == nil {
                 tables.closed.append(SessionStand(id: session.id, epoch: session.epoch))
             }
@@ -209,12 +220,15 @@ final class KernelState: Sendable {
     /// what they still send to it means nothing. On the session's loop. ``ended(_:reason:)`` or ``resumed(_:)`` follows.
     func suspended(_ session: SessionEndpoint, reason: String = "") {
         session.suspend()
-        let attachments = tables.withLock { tables in
+        let (before, attachments) = tables.withLock { tables -> (SessionEndpoint?, [Attachment]) in
             tables.leave(session)
             tables.suspended[session.id] = session
-            return tables.attachments.values.flatMap(\.self)
+            var before: SessionEndpoint?
+            if case .node(let node) = session.peer { before = tables.suspendedWith.updateValue(session, forKey: node) }
+            return (before, tables.attachments.values.flatMap(\.self))
         }
         tell(.suspended(reason: reason), of: session, to: attachments)
+        if let before, before !== session { giveUp(before) }
     }
 
     /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch.
@@ -222,7 +236,7 @@ final class KernelState: Sendable {
         let (before, attachments) = tables.withLock { tables in
             let before = tables.sessions[session.id]
             if let before { tables.leave(before) }
-            tables.suspended[session.id] = nil
+            tables.forgetSuspended(session.id)
             tables.sessions[session.id] = session
             if case .node(let node) = session.peer {
                 tables.counts[node, default: 0] += 1
@@ -237,6 +251,14 @@ final class KernelState: Sendable {
 
     /// Whether this session's way is broken and it may come back.
     func isSuspended(_ session: SessionEndpoint) -> Bool { tables.withLock { $0.suspended[session.id] === session } }
+
+    /// What the node left behind when its connection broke: it began afresh instead of going on.
+    private func suspended(with peer: PeerName) -> SessionEndpoint? {
+        guard case .node(let node) = peer else { return nil }
+        return tables.withLock { $0.suspendedWith[node] }
+    }
+
+    var suspendedCount: Int { tables.withLock { $0.suspended.count } }
 
     /// Whether one more session may be suspended: there are as many places as for sessions that stand.
     func maySuspend(_ settings: NodeSettingValues) -> Bool {

@@ -87,6 +87,7 @@ struct RunningKernel: Sendable {
     private func keepGauges() async {
         while !Task.isCancelled {
             kernel.metrics.sessions.record(kernel.sessionCount)
+            kernel.metrics.suspended.record(kernel.suspendedCount)
             kernel.metrics.handshakes.record(host.gate.halfOpenCount)
             kernel.metrics.extenders.record(kernel.attachments().count)
             var parties = 0

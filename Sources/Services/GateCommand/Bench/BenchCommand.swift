@@ -12,6 +12,8 @@ struct BenchCommand: AsyncParsableCommand {
                        session.cpu, session.idle_memory
             relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
             link       one stream over a link: link.throughput, link.cpu
+            cluster    handshakes and messages of --workers workers beside one, per CPU second of theirs: cluster.ratio;
+                       --sessions idle peers over them, and over one more that is added: cluster.sessions
             soak       a node of several workers under faults (kill, drain, pause of a worker; kill of the database
                        service) while peers stream through an extender: soak.failed, soak.pause per fault
 
@@ -20,7 +22,7 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link, soak
+        case handshake, session, relay, link, cluster, soak
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -44,7 +46,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "soak: peers, each with one stream.")
     var peers = 50
 
-    @Option(help: "soak: kernel workers.")
+    @Option(help: "cluster, soak: kernel workers.")
     var workers = 3
 
     @Option(parsing: .upToNextOption, help: "soak: which faults, in turn, --rounds times each.")
@@ -74,6 +76,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .link:
             let bytes = bytes(BenchCommand.linkMegabytes)
             try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
+        case .cluster: try await cluster()
         case .soak: try await soak()
         }
     }
@@ -126,6 +129,37 @@ struct BenchCommand: AsyncParsableCommand {
             hops: counts, byteCount: bytes(BenchCommand.relayMegabytes), rounds: rounds,
             programs: programFolder
         ) { try $0.report(json: json) }
+    }
+
+    private func cluster() async throws {
+        var ratios: (handshakes: [Double], messages: [Double]) = ([], [])
+        var single: [ClusterBench.Rates] = []
+        for _ in 0..<rounds {
+            let one = try await ClusterBench.rates(workers: 1, programs: programFolder)
+            let many = try await ClusterBench.rates(workers: workers, programs: programFolder)
+            ratios.handshakes.append(many.handshakes / one.handshakes)
+            ratios.messages.append(many.messages / one.messages)
+            single.append(one)
+        }
+        let detail = ["workers": Double(workers), "rounds": Double(rounds)]
+        try BenchFigure(
+            "cluster.ratio.handshakes", of: ratios.handshakes, "of one worker's per CPU second",
+            detail.merging(["one": single.map(\.handshakes).median]) { $1 }
+        ).report(json: json)
+        try BenchFigure(
+            "cluster.ratio.messages", of: ratios.messages, "of one worker's per CPU second",
+            detail.merging(["one": single.map(\.messages).median]) { $1 }
+        ).report(json: json)
+        let spread = try await ClusterBench.spread(workers: workers, sessions: sessions, programs: programFolder)
+        var counts: [String: Double] = [:]
+        for (index, count) in spread.sessions.enumerated() { counts["worker_\(index + 1)"] = Double(count) }
+        try BenchFigure("cluster.sessions", Double(spread.sessions.reduce(0, +)), "sessions", counts)
+            .report(json: json)
+        let latest = spread.latest.last ?? 0
+        try BenchFigure(
+            "cluster.added_worker", Double(latest) / Double(max(spread.latest.reduce(0, +), 1)),
+            "of the sessions that came after it", ["sessions": Double(latest)]
+        ).report(json: json)
     }
 
     private func soak() async throws {

@@ -57,6 +57,28 @@ struct DialledSession: Sendable {
         try await sent.futureResult.get()
     }
 
+    /// Sends short messages to the echo, so many at once, another for each that came back; how many did until then.
+    func pingPong(until end: Double, atOnce: Int) async throws -> Int {
+        let done = channel.eventLoop.makePromise(of: Int.self)
+        channel.eventLoop.execute {
+            let peer = peer.value
+            var count = 0
+            peer.onClosed = { done.fail(BenchFailure.sessionEnded("\($0)")) }
+            peer.onMessage = {
+                count += 1
+                if MonotonicSeconds.now() < end {
+                    peer.sendMessage()
+                } else {
+                    peer.onMessage = {}
+                    done.succeed(count)
+                }
+            }
+            for _ in 0..<atOnce { peer.sendMessage() }
+            peer.flush()
+        }
+        return try await done.futureResult.get()
+    }
+
     func close() async {
         channel.eventLoop.execute { peer.value.close() }
         try? await channel.closeFuture.get()

@@ -14,6 +14,8 @@ final class BenchPeer: PeerChannelDelegate {
     /// Called when the other side has consumed all that was sent.
     var onSent: () -> Void = {}
     var onClosed: (SessionFailure) -> Void = { _ in }
+    /// Called for each message of an extender's that came.
+    var onMessage: () -> Void = {}
     private weak var channel: PeerChannelHandler?
     private var block = ByteBuffer()
     private var alias: UInt32?
@@ -25,6 +27,7 @@ final class BenchPeer: PeerChannelDelegate {
 
     /// Bytes that wait in the session before more are made.
     private static let queuedBytesMax = 1 << 20
+    private static let messageBytes = 256
 
     init(isDialler: Bool) { self.isDialler = isDialler }
 
@@ -44,7 +47,19 @@ final class BenchPeer: PeerChannelDelegate {
         fill(channel)
     }
 
-    func close() { channel?.close(.goingAway) }
+    /// Sends a short message to the echo; it leaves with the batch.
+    func sendMessage() {
+        counter += 1
+        channel?.enqueue(
+            .message(
+                ExtenderMessage(
+                    extender: SoakEcho.extender, id: counter, flags: [],
+                    payload: ByteBuffer(repeating: 0x5a, count: BenchPeer.messageBytes))))
+    }
+
+    func flush() { channel?.flush() }
+
+    func close() { channel?.close(.done) }
 
     // MARK: PeerChannelDelegate
 
@@ -85,7 +100,8 @@ final class BenchPeer: PeerChannelDelegate {
             granted[alias] = nil
         case .streamAcknowledged(let alias, let offset):
             if alias == self.alias, offset == total { onSent() }
-        case .resumed, .streamCredit, .streamReset, .ping, .pong, .close, .message, .receipt, .cells, .circuitCredit,
+        case .message: onMessage()
+        case .resumed, .streamCredit, .streamReset, .ping, .pong, .close, .receipt, .cells, .circuitCredit,
             .circuitDestroy:
             break
         }

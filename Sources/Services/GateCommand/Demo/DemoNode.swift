@@ -161,6 +161,12 @@ package final class DemoNode: Sendable {
     /// What its kernel tells about itself now.
     package func observe() throws -> NodeObservation { try NodeObservation(admin: kernelAdmin) }
 
+    /// What one of its workers, counted from 0, tells about itself now.
+    package func observe(worker index: Int) throws -> NodeObservation {
+        let port = portBase + 30 + (index == 0 ? 0 : UInt16(index) + 9)
+        return try NodeObservation(admin: Endpoint(host: "127.0.0.1", port: port))
+    }
+
     private static func firstUUID(in text: String) -> NodeUUID? {
         text.split { !($0.isHexDigit || $0 == "-") }.lazy.compactMap { NodeUUID(text: $0) }.first
     }

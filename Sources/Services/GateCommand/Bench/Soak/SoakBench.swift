@@ -46,10 +46,10 @@ struct SoakBench {
         _ = ProcessHardening.raiseDescriptorLimit()
         let folder = try DemoFolder()
         defer { folder.remove() }
-        let node = try await BlockingWork.run { try start(below: folder.path) }
+        let node = try await BlockingWork.run { try SoakBench.start(below: folder.path, workers, programs) }
         let result: Result<Outcome, any Error>
         do {
-            let echo = try await BlockingWork.run { try startEcho(of: node) }
+            let echo = try await BlockingWork.run { try SoakBench.startEcho(of: node, programs: programs) }
             defer { echo.stop(grace: 2) }
             result = .success(try await torment(node, report))
         } catch { result = .failure(error) }
@@ -57,7 +57,8 @@ struct SoakBench {
         return try result.get()
     }
 
-    private func start(below folder: String) throws -> DemoNode {
+    /// A node under test: its workers take whoever comes.
+    static func start(below folder: String, _ workers: Int, _ programs: ProgramFolder) throws -> DemoNode {
         guard let base = FreePorts.bases(count: 1).first else {
             throw DemoNode.Failure("there are not enough free ports")
         }
@@ -66,7 +67,8 @@ struct SoakBench {
         do {
             try node.set([
                 ("access.default", "allow"), ("handshake.free-attempts", "1000000"),
-                ("handshake.per-address-maximum", "1000000"), ("worker.lease", SoakFault.lease),
+                ("handshake.per-address-maximum", "1000000"), ("handshake.half-open-maximum", "100000"),
+                ("worker.lease", SoakFault.lease),
             ])
             try node.command(
                 "credential", "issue", "--role", "extender", "--extender", "\(SoakEcho.extender)", "--name",
@@ -78,7 +80,8 @@ struct SoakBench {
         return node
     }
 
-    private func startEcho(of node: DemoNode) throws -> ChildProcess {
+    /// A replica of the echo at a node under test.
+    static func startEcho(of node: DemoNode, programs: ProgramFolder) throws -> ChildProcess {
         let echo = try ChildProcess(
             programs.quantumgate,
             ["bench-end", "soak", "--folder", node.directory, "--name", "\(SoakEcho.label)-1"],
