@@ -72,7 +72,7 @@ let modules = [
     Module(name: "GateAccess", layer: .core, uses: ["GateModel"]),
     Module(
         name: "GateLink", layer: .core, uses: ["GateModel"], libraries: [nioCore, protobuf], excluded: ["Protocol"]),
-    Module(name: "GateStore", layer: .core, uses: ["GateModel"]),
+    Module(name: "GateStore", layer: .core, uses: ["GateModel", "GateAccess"]),
 
     Module(name: "GateTelemetry", layer: .edge, uses: ["GateModel"], libraries: [logging, metrics, metricsCore]),
     Module(
@@ -89,7 +89,7 @@ let modules = [
         name: "GateLinkStore", layer: .edge, uses: ["GateModel", "GateLink", "GateStore", "GateLinkTransport"],
         libraries: [nioCore, protobuf, logging], excluded: ["Protocol"]),
     Module(
-        name: "GateSQLite", layer: .edge, uses: ["GateModel", "GateStore"], libraries: [grdb]),
+        name: "GateSQLite", layer: .edge, uses: ["GateModel", "GateAccess", "GateStore"], libraries: [grdb]),
 
     Module(
         name: "GateKernel", layer: .services,
@@ -127,7 +127,7 @@ let modules = [
         name: "GateCommand", layer: .services,
         uses: [
             "CSodium", "CWipe", "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateRouting",
-            "GateLink",
+            "GateAccess", "GateLink",
             "GateStore", "GateTelemetry", "GateSettings", "GateTransport", "GateLinkTransport", "GateLinkStore",
             "GateSQLite", "GateKernel", "GateDatabase", "GateExtenderKit", "QuantumGate", "GateAdmin",
             "GateSupervisor",
@@ -169,7 +169,7 @@ let modules = [
     Module(
         name: "GateTestKit", layer: .testKit,
         uses: [
-            "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateStore", "GateLink",
+            "GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateAccess", "GateStore", "GateLink",
             "GateLinkTransport", "GateExtenderKit",
         ],
         libraries: [nioCore, logging], hasTests: false),

@@ -109,13 +109,16 @@ func withKernels(
 }
 
 extension KernelNode {
-    fileprivate static func start(
-        _ number: UInt8, at host: String, resumes: Bool, group: MultiThreadedEventLoopGroup
+    /// The node number `number`; with `shared` a further worker of the node whose store that is.
+    static func start(
+        _ number: UInt8, named name: String = "kernel-1", over shared: MemoryStore? = nil,
+        at host: String = "127.0.0.1",
+        resumes: Bool = false, group: MultiThreadedEventLoopGroup
     ) async throws -> KernelNode {
         let identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
-        let store = MemoryStore(clock: { SystemClock.wall().seconds * 1000 }, identity: identity)
+        let store = shared ?? MemoryStore(clock: { SystemClock.wall().seconds * 1000 }, identity: identity)
         return try await start(
-            "kernel-1", of: identity.bundle.uuid, over: store, at: Endpoint(host: host, port: 0), resumes: resumes,
+            name, of: identity.bundle.uuid, over: store, at: Endpoint(host: host, port: 0), resumes: resumes,
             group: group, quiet)
     }
 

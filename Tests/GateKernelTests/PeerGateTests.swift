@@ -90,7 +90,9 @@ import Testing
             #expect(await near.connect(to: far.uuid).failure?.code == .notAccepted)
             _ = try await far.refused("denied block")
             try await far.store.removeAddressRule(rule)
-            while !far.kernel.host.gate.allows(prefix) { try await Task.sleep(for: .milliseconds(5)) }
+            while !far.kernel.host.gate.allows(prefix, at: SystemClock.wall()) {
+                try await Task.sleep(for: .milliseconds(5))
+            }
             _ = try await near.connect(to: far.uuid).get()
         }
     }
@@ -142,13 +144,45 @@ import Testing
     @Test func `cost an address that fails`() {
         let gate = PeerGate()
         let address = IPAddress.v4(0xc633_6401)
-        let now = MonotonicInstant(nanoseconds: 0)
+        let (now, wall) = (MonotonicInstant(nanoseconds: 0), UnixTime(seconds: 0))
         for _ in 0..<4 { gate.charge(address, for: .unintelligible, at: now) }
-        #expect(gate.attempted(from: address, sessionCount: 0, at: now) == .penalized)
-        #expect(gate.attempted(from: .v4(0xc633_6402), sessionCount: 0, at: now) == nil)
-        #expect(gate.attempted(from: address, sessionCount: 0, at: now + .seconds(30)) == nil)
+        #expect(gate.attempted(from: address, sessionCount: 0, at: now, wall: wall) == .penalized)
+        #expect(gate.attempted(from: .v4(0xc633_6402), sessionCount: 0, at: now, wall: wall) == nil)
+        #expect(gate.attempted(from: address, sessionCount: 0, at: now + .seconds(30), wall: wall) == nil)
         for _ in 0..<4 { gate.charge(.v4(0xc633_6403), for: .protocolViolation, at: now) }
-        #expect(gate.attempted(from: .v4(0xc633_6403), sessionCount: 0, at: now) == nil)
+        #expect(gate.attempted(from: .v4(0xc633_6403), sessionCount: 0, at: now, wall: wall) == nil)
+    }
+
+    @Test func `of one network are no more than it may have, handshakes and sessions together`() {
+        let gate = PeerGate()
+        let (now, wall) = (MonotonicInstant(nanoseconds: 0), UnixTime(seconds: 0))
+        gate.use(
+            NodeSettingValues(rows: [
+                SettingRow(
+                    key: NodeSettings.sessionsPerIPv4Subnet.definition.key, value: "2", version: 1, changedAt: wall,
+                    changedBy: "test")
+            ]))
+        let network = (1...3).map { IPAddress.v4(0xc633_6400 + $0) }
+        for address in network.prefix(2) {
+            #expect(gate.attempted(from: address, sessionCount: 0, at: now, wall: wall) == nil)
+            gate.ended(address)
+        }
+        #expect(gate.attempted(from: network[2], sessionCount: 0, at: now, wall: wall) == .subnet)
+        #expect(gate.attempted(from: .v4(0xc633_6501), sessionCount: 0, at: now, wall: wall) == nil)
+        gate.left(network[0])
+        #expect(gate.attempted(from: network[2], sessionCount: 0, at: now, wall: wall) == nil)
+    }
+
+    @Test func `are counted for their network until they have ended`() async throws {
+        try await withKernels(2) { nodes in
+            let (near, far) = try await pair(nodes)
+            let session = try await near.connect(to: far.uuid).get()
+            try await far.holds(1)
+            #expect(far.kernel.host.gate.networkCount == 1)
+            let endpoint = try #require(near.kernel.kernel.session(session))
+            endpoint.eventLoop.execute { endpoint.close(.done) }
+            while far.kernel.host.gate.networkCount > 0 { try await Task.sleep(for: .milliseconds(5)) }
+        }
     }
 
     @Test func `are written down ten times a second at most`() {

@@ -29,7 +29,7 @@ import Testing
         let kernels = StoreMethod.allCases.filter { $0.permits(.kernel) }.count
         let extenders = StoreMethod.allCases.filter { $0.permits(socks) }
         let operators = StoreMethod.allCases.filter { $0.permits(.operator) }
-        #expect(kernels == 18)
+        #expect(kernels == 22)
         #expect(extenders == [.settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes])
         #expect(!operators.contains(.identityCertify))
         #expect(operators.count == StoreMethod.allCases.count - 9)
@@ -60,6 +60,23 @@ import Testing
         await #expect(throws: StoreFailure.notPermitted) {
             _ = try await store.set("relay.hops", to: "1", by: "", expecting: nil)
         }
+    }
+
+    @Test func `a kernel charges and reads bans, and an operator alone gives and lifts them`() async throws {
+        let subject = AccessSubject.node(NodeUUID(UUIDBytes(high: 1, low: 1)))
+        let kernel = try Fixtures.store(memory, as: .kernel, "kernel-1")
+        let human = try Fixtures.store(memory, as: .operator, "operator")
+        try await kernel.noteCharges([ReputationCharge(subject: subject, points: 200)])
+        #expect(try await kernel.ban(of: subject)?.isEarned == true)
+        await #expect(throws: StoreFailure.notPermitted) { try await kernel.liftBan(of: subject) }
+        await #expect(throws: StoreFailure.notPermitted) {
+            _ = try await kernel.setBan(BanOrder(subject: subject), by: "operator")
+        }
+        await #expect(throws: StoreFailure.notPermitted) {
+            try await human.noteCharges([ReputationCharge(subject: subject, points: 200)])
+        }
+        try await human.liftBan(of: subject)
+        #expect(try await human.setBan(BanOrder(subject: subject), by: "somebody else").author == "operator")
     }
 
     @Test func `an extender without rights has no data, not even its own`() async throws {
@@ -93,7 +110,7 @@ import Testing
         try await memory.set(NodeSettings.socksExit, to: .all, by: "o")
         #expect(await next.next() == .changed(.settings, key: "socks5.exit"))
         #expect(try await store.settings().map(\.key) == ["socks5.exit"])
-        for topic in [StoreTopic.peers, .addressRules, .rights] {
+        for topic in [StoreTopic.peers, .addressRules, .bans, .rights] {
             await #expect(throws: StoreFailure.notPermitted) { _ = try await store.changes(of: [topic]) }
         }
     }

@@ -72,3 +72,48 @@ import Testing
         #expect(IPAddress(text: "::ffff:1.2.3.4") == .v6(0, 0xffff_0102_0304))
     }
 }
+
+@Suite struct SubjectsOfAccess {
+    @Test(arguments: [
+        "01234567-89ab-8def-8123-456789abcdef", "203.0.113.0/24", "203.0.113.7/32", "2001:db8::/32", "::/0",
+    ])
+    func `survive their text form`(text: String) {
+        #expect(AccessSubject(text: text)?.description == text)
+    }
+
+    @Test func `of a single address have the family's length`() {
+        #expect(AccessSubject(text: "203.0.113.7")?.description == "203.0.113.7/32")
+        #expect(AccessSubject(text: "2001:db8::1")?.description == "2001:db8::1/128")
+    }
+
+    @Test(arguments: [
+        "", "x", "203.0.113.7/24", "203.0.113.0/33", "203.0.113.0/024", "203.0.113.0/-1", "2001:db8::/129",
+        "203.0.113.0/", "/8",
+    ])
+    func `are refused where the text is none`(text: String) {
+        #expect(AccessSubject(text: text) == nil)
+    }
+
+    @Test func `have a reputation as nodes and as what one host commands`() throws {
+        for text in ["01234567-89ab-8def-8123-456789abcdef", "203.0.113.7", "2001:db8::/64"] {
+            #expect(try #require(AccessSubject(text: text)).hasReputation)
+        }
+        for text in ["203.0.113.0/24", "2001:db8::1", "2001:db8::/48"] {
+            #expect(try !#require(AccessSubject(text: text)).hasReputation)
+        }
+        let host = AccessSubject.host(try #require(IPAddress(text: "::ffff:203.0.113.7")))
+        #expect(host.description == "203.0.113.7/32")
+    }
+
+    @Test func `that are blocks contain their addresses`() throws {
+        let block = try #require(AddressBlock(text: "203.0.113.0/24"))
+        for text in ["203.0.113.0", "203.0.113.255", "::ffff:203.0.113.9"] {
+            #expect(block.contains(try #require(IPAddress(text: text))), "\(text)")
+        }
+        for text in ["203.0.114.0", "::203.0.113.9"] {
+            #expect(!block.contains(try #require(IPAddress(text: text))), "\(text)")
+        }
+        #expect(try #require(AddressBlock(text: "::/0")).contains(.v6(1, 2)))
+        #expect(try !#require(AddressBlock(text: "::/0")).contains(.v4(1)))
+    }
+}

@@ -49,16 +49,3 @@ package struct AddressFilter: Equatable, Sendable {
         }
     }
 }
-
-extension IPAddress {
-    /// The address with every bit after the first `length` cleared.
-    fileprivate func masked(to length: Int) -> IPAddress {
-        switch self {
-        case .v4(let value): .v4(length >= 32 ? value : value & ~(UInt32.max >> UInt32(max(length, 0))))
-        case .v6(let high, let low):
-            .v6(
-                length >= 64 ? high : high & ~(UInt64.max >> UInt64(max(length, 0))),
-                length >= 128 ? low : length <= 64 ? 0 : low & ~(UInt64.max >> UInt64(length - 64)))
-        }
-    }
-}

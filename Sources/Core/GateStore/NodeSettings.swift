@@ -1,3 +1,5 @@
+import GateAccess
+
 /// The catalogue of node settings: what all workers of a node share, kept in the database, changed while running.
 ///
 /// Local settings (listen addresses, paths, logs) are of each process and have their home in its file.
@@ -57,6 +59,22 @@ package enum NodeSettings {
     package static let handshakeFreeAttempts = SettingKey(
         "handshake.free-attempts", 2, in: 1...1_000_000,
         "How many connections one address may open in ten seconds before each costs it two seconds of waiting.")
+    package static let reputationEnabled = SettingKey(
+        "reputation.enabled", true,
+        "Whether faults cost reputation, and who has none left is banned until it has. Bans by hand hold either way.")
+    package static let reputationMinor = SettingKey(
+        "reputation.minor", ReputationPolicy().minor, in: 0...3100,
+        "Points that a minor fault costs. Everybody begins with 100 and is banned at 0; 0: nothing.")
+    package static let reputationModerate = SettingKey(
+        "reputation.moderate", ReputationPolicy().moderate, in: 0...3100,
+        "Points that a moderate fault costs, such as exceeding a credit.")
+    package static let reputationSevere = SettingKey(
+        "reputation.severe", ReputationPolicy().severe, in: 0...3100,
+        "Points that a severe fault costs, such as breaking the protocol. From 100 on one is enough for a ban.")
+    package static let reputationRecovery = SettingKey(
+        "reputation.recovery", ReputationPolicy().recovery, in: 1...3000,
+        "Points that come back in ten minutes. With 20 a severe fault bans for about 50 minutes, and the worst is forgiven in 26 hours."
+    )
     package static let suiteKEM = SettingKey<KEMPreference>(
         "suite.kem", .mlkem768, "The post-quantum key exchange that this node asks for when it dials.")
     package static let suiteCipher = SettingKey<CipherPreference>(
@@ -70,6 +88,12 @@ package enum NodeSettings {
     package static let resumeWindow = SettingKey(
         "sessions.resume-window", .seconds(30), in: .seconds(1)...Duration.seconds(600),
         "How long a session whose connection broke may go on over another; then its streams are reset.")
+    package static let sessionsPerIPv4Subnet = SettingKey(
+        "sessions.per-ipv4-subnet", 1024, in: 0...1_000_000,
+        "How many connections, handshakes and sessions together, one IPv4 /24 may have with one worker. 0: any number.")
+    package static let sessionsPerIPv6Subnet = SettingKey(
+        "sessions.per-ipv6-subnet", 1024, in: 0...1_000_000,
+        "How many connections, handshakes and sessions together, one IPv6 /48 may have with one worker. 0: any number.")
     package static let pingInterval = SettingKey(
         "ping.interval", .seconds(25), in: .seconds(1)...Duration.seconds(3600),
         "How long a session is silent before it is pinged. Keeps address translators awake.")
@@ -94,7 +118,7 @@ package enum NodeSettings {
 
     /// Every setting, in the order of its key.
     package static let all: [SettingDefinition] =
-        (access + relay + exit + handshake + session + lifetimes).sorted { $0.key < $1.key }
+        (access + relay + exit + handshake + reputation + session + lifetimes).sorted { $0.key < $1.key }
 
     /// The setting of that key; throws if there is none.
     package static func definition(of key: String) throws(StoreFailure) -> SettingDefinition {
@@ -116,9 +140,13 @@ package enum NodeSettings {
         handshakeFreeAttempts.definition,
         suiteKEM.definition, suiteCipher.definition,
     ]
+    private static let reputation = [
+        reputationEnabled.definition, reputationMinor.definition, reputationModerate.definition,
+        reputationSevere.definition, reputationRecovery.definition,
+    ]
     private static let session = [
-        sessionsMaximum.definition, sessionsPerPeer.definition, resumeWindow.definition, pingInterval.definition,
-        pingTimeout.definition,
+        sessionsMaximum.definition, sessionsPerPeer.definition, sessionsPerIPv4Subnet.definition,
+        sessionsPerIPv6Subnet.definition, resumeWindow.definition, pingInterval.definition, pingTimeout.definition,
         paddingMinimum.definition,
         paddingMaximum.definition,
     ]

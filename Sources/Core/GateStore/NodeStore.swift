@@ -1,13 +1,13 @@
 /// What is served over links, each caller within its rights.
 package typealias ServedStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionRegister & RefusalStore
-    & RightsStore & ExtenderDataStore & ChangeFeed
+    & RightsStore & ReputationStore & ExtenderDataStore & ChangeFeed
 
 /// Everything that a node keeps, the vault's sealed rows and the sessions' sealed secrets too: what a database is.
 package typealias NodeStore = ServedStore & SessionStore & VaultStore
 
 /// What a kernel worker uses: served over its link, or directly where both are in one process.
 package typealias KernelStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionKeeper & RefusalStore
-    & RightsStore & WorkerCertifier & ChangeFeed
+    & RightsStore & ReputationStore & WorkerCertifier & ChangeFeed
 
 /// What an extender uses: its own data, settings that it may read, and where the workers are.
 package typealias ExtenderStore = SettingsStore & WorkerStore & ExtenderDataStore & ChangeFeed

@@ -1,6 +1,6 @@
 package import GateModel
 
-/// What can be watched. Sessions, refusals and sightings of peers change too often and are not.
+/// What can be watched. Sessions, refusals, reputations and sightings of peers change too often and are not.
 package enum StoreTopic: Hashable, Sendable {
     /// Node settings; the key is the setting's.
     case settings
@@ -8,6 +8,8 @@ package enum StoreTopic: Hashable, Sendable {
     case peers
     /// Address rules; the key is the rule's text.
     case addressRules
+    /// Bans given, earned, lengthened or lifted (not: ended by themselves); the key is the subject's text.
+    case bans
     /// Workers registered, draining or gone (not: load, renewal); the key is the worker's name.
     case workers
     /// Rights of link names; the key is the name.

@@ -32,6 +32,10 @@ package enum StoreLimit {
     package static let reasonBytes = 200
     /// Address rules.
     package static let addressRules = 10_000
+    /// Reputations that are remembered.
+    package static let reputations = 100_000
+    /// Bans given by operators that hold at once, and as many earned by faults.
+    package static let bans = 10_000
     /// Extender UUIDs of one link name.
     package static let rightsExtenders = 64
     /// Setting prefixes that one link name may read.

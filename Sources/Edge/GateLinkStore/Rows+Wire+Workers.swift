@@ -187,6 +187,7 @@ extension WireTopic {
         case .data(let extender):
             kind = 6
             self.extender = extender.value.data
+        case .bans: kind = 7
         }
     }
 
@@ -198,6 +199,7 @@ extension WireTopic {
         case 4: .workers
         case 5: .rights
         case 6: .data(ExtenderID(try uuid(extender)))
+        case 7: .bans
         default: throw .invalid("there is no such topic")
         }
     }

@@ -58,6 +58,8 @@ package struct StoreDispatcher: Sendable {
         case .settingsList, .settingsSet, .settingsHistory: try await settings(call)
         case .peersGet, .peersList, .peersEdit, .peersRemove, .peersNote: try await peers(call)
         case .accessList, .accessSet, .accessRemove: try await access(call)
+        case .reputationNote, .reputationGet, .reputationList: try await reputation(call)
+        case .bansGet, .bansList, .bansSet, .bansLift: try await bans(call)
         case .workersRegister, .workersRenew, .workersRemove, .workersList, .workersDrain: try await workers(call)
         case .sessionsNote, .sessionsResume, .sessionsList, .refusalsNote, .refusalsList: try await sessions(call)
         case .rightsGet, .rightsList, .rightsSet, .rightsRemove: try await rights(call)
@@ -109,7 +111,7 @@ struct StoreCall: Sendable {
         case (.kernel, _): true
         case (.extender, .settings), (.extender, .workers): true
         case (.extender, .data(let extender)): (try? requireData(of: extender)) != nil
-        case (.extender, .peers), (.extender, .addressRules), (.extender, .rights): false
+        case (.extender, .peers), (.extender, .addressRules), (.extender, .bans), (.extender, .rights): false
         case (.database, _): false
         }
     }

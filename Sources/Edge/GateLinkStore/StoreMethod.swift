@@ -12,6 +12,9 @@ package import GateStore
 /// | peers.note                                    | yes         | no                              | no       |
 /// | access.list                                   | yes         | no                              | yes      |
 /// | access.set, access.remove                     | no          | no                              | yes      |
+/// | reputation.note                               | yes         | no                              | no       |
+/// | reputation.get, bans.get, bans.list           | yes         | no                              | yes      |
+/// | reputation.list, bans.set, bans.lift          | no          | no                              | yes      |
 /// | workers.register, .renew, .remove             | own name    | no                              | no       |
 /// | workers.list                                  | yes         | yes                             | yes      |
 /// | workers.drain                                 | no          | no                              | yes      |
@@ -39,6 +42,13 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     case accessList = "access.list"
     case accessSet = "access.set"
     case accessRemove = "access.remove"
+    case reputationNote = "reputation.note"
+    case reputationGet = "reputation.get"
+    case reputationList = "reputation.list"
+    case bansGet = "bans.get"
+    case bansList = "bans.list"
+    case bansSet = "bans.set"
+    case bansLift = "bans.lift"
     case workersRegister = "workers.register"
     case workersRenew = "workers.renew"
     case workersRemove = "workers.remove"
@@ -77,7 +87,8 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     /// The longest body that is read: batches and data are long, everything else short.
     var bodyBytesMax: Int {
         switch self {
-        case .peersNote, .sessionsNote, .refusalsNote, .dataCommit: LinkLimits.payloadBytesMax
+        case .peersNote, .sessionsNote, .refusalsNote, .reputationNote, .reputationGet, .dataCommit:
+            LinkLimits.payloadBytesMax
         case .peersEdit, .rightsSet, .settingsSet, .identityRecord: 16_384
         default: 4096
         }
@@ -86,7 +97,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     private var isForKernelsOnly: Bool {
         switch self {
         case .peersNote, .workersRegister, .workersRenew, .workersRemove, .sessionsNote,
-            .sessionsResume, .refusalsNote, .identityChallenge, .identityCertify:
+            .sessionsResume, .refusalsNote, .reputationNote, .identityChallenge, .identityCertify:
             true
         default: false
         }
@@ -94,8 +105,8 @@ package enum StoreMethod: String, CaseIterable, Sendable {
 
     private var isForKernels: Bool {
         switch self {
-        case .settingsList, .peersGet, .peersList, .accessList, .workersList, .rightsGet, .identityBundle,
-            .identityRecord, .changes:
+        case .settingsList, .peersGet, .peersList, .accessList, .reputationGet, .bansGet, .bansList, .workersList,
+            .rightsGet, .identityBundle, .identityRecord, .changes:
             true
         default: isForKernelsOnly
         }

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GateAccess
 import GateModel
 import GateStore
 
@@ -82,6 +83,28 @@ extension RefusalRow {
     }
 }
 
+extension ReputationRow {
+    /// A row of `reputation` as of now.
+    init(row: Row, at now: UnixTime, _ policy: ReputationPolicy) throws {
+        self.init(subject: try GateSQLite.subject(row), score: Reputation(row: row).score(at: now, policy))
+    }
+}
+
+extension Reputation {
+    init(row: Row) {
+        self.init(storedScore: row["score"], countedAt: UnixTime(seconds: row["counted_at"]))
+    }
+}
+
+extension BanRow {
+    init(row: Row) throws {
+        self.init(
+            subject: try GateSQLite.subject(row), since: UnixTime(seconds: row["since"]),
+            until: (row["until"] as Int64?).map { UnixTime(seconds: $0) }, reason: row["reason"],
+            author: row["author"], isEarned: row["is_earned"])
+    }
+}
+
 extension RightsRow {
     init(row: Row) throws {
         let bytes = Array(row["extenders"] as Data)
@@ -108,6 +131,7 @@ extension StoreTopic {
         case .settings: "settings"
         case .peers: "peers"
         case .addressRules: "address-rules"
+        case .bans: "bans"
         case .workers: "workers"
         case .rights: "rights"
         case .data(let extender): "data:\(extender)"
@@ -119,6 +143,7 @@ extension StoreTopic {
         case "settings": self = .settings
         case "peers": self = .peers
         case "address-rules": self = .addressRules
+        case "bans": self = .bans
         case "workers": self = .workers
         case "rights": self = .rights
         default:
@@ -138,4 +163,11 @@ extension StoreChange {
 private func uuid(_ bytes: Data) throws -> UUIDBytes {
     guard let uuid = UUIDBytes(bytes: bytes) else { throw StoreFailure.damaged("a UUID without 16 bytes") }
     return uuid
+}
+
+private func subject(_ row: Row) throws -> AccessSubject {
+    guard let subject = AccessSubject(text: row["subject"] as String) else {
+        throw StoreFailure.damaged("a subject of a reputation or ban")
+    }
+    return subject
 }

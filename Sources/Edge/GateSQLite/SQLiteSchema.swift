@@ -11,6 +11,8 @@ import GRDB
 /// | worker          | the newest registration of a name                                    |
 /// | session         | a session of a worker, kept for a while after its worker ended       |
 /// | refusal         | a refused or failed connection                                       |
+/// | reputation      | who did something wrong: score, moment of it, when it is forgiven    |
+/// | ban             | who is shut out; `until` is null where it ends by hand               |
 /// | rights          | what a link name may do; UUIDs as 16 bytes each                      |
 /// | data_space      | an extender's quota, usage and last version                          |
 /// | data_entry      | a key of an extender                                                 |
@@ -26,6 +28,7 @@ enum SQLiteSchema {
         migrator.registerMigration("1 workers") { db in try db.execute(sql: workers) }
         migrator.registerMigration("1 extenders") { db in try db.execute(sql: extenders) }
         migrator.registerMigration("2 sessions") { db in try db.execute(sql: sessions) }
+        migrator.registerMigration("2 reputation") { db in try db.execute(sql: reputation) }
         return migrator
     }
 
@@ -104,5 +107,18 @@ enum SQLiteSchema {
             version INTEGER NOT NULL,
             PRIMARY KEY (extender, key)
         ) STRICT;
+        """
+
+    private static let reputation = """
+        CREATE TABLE reputation (
+            subject TEXT NOT NULL PRIMARY KEY, score INTEGER NOT NULL, counted_at INTEGER NOT NULL,
+            forgiven_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX reputation_forgiven ON reputation (forgiven_at);
+        CREATE TABLE ban (
+            subject TEXT NOT NULL PRIMARY KEY, since INTEGER NOT NULL, until INTEGER, reason TEXT NOT NULL,
+            author TEXT NOT NULL, is_earned INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX ban_end ON ban (is_earned, until);
         """
 }

@@ -5,7 +5,7 @@ internal import GateStore
 struct AccessCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "access", abstract: "Shows and changes from which addresses other nodes may connect.",
-        subcommands: [Filter.self])
+        subcommands: [Filter.self, Ban.self])
 
     struct Filter: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -60,6 +60,24 @@ struct AccessCommand: AsyncParsableCommand {
         }
     }
 
+    struct Ban: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Shuts addresses out, for a while or until the ban is lifted.",
+            discussion: """
+                Every worker closes their sessions and refuses them within a second, whatever `access filter` allows; bans
+                survive restarts. `quantumgate bans` lists and lifts them.
+
+                  quantumgate access ban 203.0.113.0/24 --for 2h --reason "floods"
+                """)
+        @OptionGroup var node: NodeOptions
+        @OptionGroup var term: BanTerm
+        @Argument(help: AddressBlock.help) var blocks: [AddressBlock]
+
+        func run() async throws {
+            try await BanEditing.ban(blocks.map { .block($0) }, term, node)
+        }
+    }
+
     private static func set(_ blocks: [AddressBlock], isAllowed: Bool, _ node: NodeOptions) async throws {
         let rules = blocks.compactMap { $0.rule(isAllowed: isAllowed) }
         try await OperatorLink.with(node) { store in
@@ -68,21 +86,11 @@ struct AccessCommand: AsyncParsableCommand {
     }
 }
 
-/// A block of addresses as people write it: `203.0.113.0/24`, `2001:db8::/32`, or one address.
-struct AddressBlock: ExpressibleByArgument {
+extension AddressBlock: ExpressibleByArgument {
     static let help: ArgumentHelp = "Blocks such as 203.0.113.0/24 or 2001:db8::/32, or single addresses."
 
-    let prefix: IPAddress
-    let length: Int
-
-    /// `nil` for anything else, a block with bits behind its length included.
-    init?(argument: String) {
-        let parts = argument.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let prefix = IPAddress(text: parts[0]) else { return nil }
-        self.prefix = prefix
-        length = parts.count == 1 ? prefix.bytes.count * 8 : Int(parts[1]) ?? -1
-        guard rule(isAllowed: true) != nil else { return nil }
-    }
+    /// Reads a block as people write it: `203.0.113.0/24`, `2001:db8::/32`, or one address.
+    package init?(argument: String) { self.init(text: argument) }
 
     func rule(isAllowed: Bool) -> AddressRule? {
         AddressRule(prefix: prefix, length: length, isAllowed: isAllowed)

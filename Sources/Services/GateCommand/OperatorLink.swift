@@ -9,7 +9,7 @@ internal import NIOPosix
 
 /// What an operator's commands use of the database service.
 typealias OperatorStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionRegister & RefusalStore
-    & RightsStore & WorkerCertifier
+    & RightsStore & ReputationStore & WorkerCertifier
 
 /// The link of a command to the database service, under the operator's credential.
 enum OperatorLink {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GateAccess
 internal import GateCrypto
 internal import GateModel
 internal import GateStore
@@ -11,7 +12,8 @@ struct PeersCommand: AsyncParsableCommand {
             A node is locked down by default: only peers that are allowed may connect, and only they are dialled.
             `peers add` takes what `quantumgate card` prints on the other node; do it on both nodes.
             """,
-        subcommands: [List.self, Add.self, Remove.self, Allow.self, Deny.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Add.self, Remove.self, Allow.self, Deny.self, Ban.self],
+        defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists known nodes.")
@@ -22,10 +24,11 @@ struct PeersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let access = access
-            let rows = try await OperatorLink.with(node) { store in
-                try await PeerEditing.allPeers(PeerFilter(access: access), in: store)
+            let (rows, scores) = try await OperatorLink.with(node) { store in
+                let rows = try await PeerEditing.allPeers(PeerFilter(access: access), in: store)
+                return (rows, try await PeerListing.scores(of: rows, in: store))
             }
-            printLine(try PeerListing.listing(of: rows).text(json: listing.json))
+            printLine(try PeerListing.listing(of: rows, scores).text(json: listing.json))
         }
     }
 
@@ -89,6 +92,24 @@ struct PeersCommand: AsyncParsableCommand {
 
         func run() async throws { try await PeerEditing.decide(.denied, peers, node) }
     }
+
+    struct Ban: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Shuts nodes out, for a while or until the ban is lifted; they stay in the list.",
+            discussion: """
+                Every worker closes their sessions and refuses them within a second; bans survive restarts. `quantumgate
+                bans` lists and lifts them. Faults of a node bring bans, too: see its reputation in `peers list`.
+
+                  quantumgate peers ban UUID --for 2h --reason "floods"
+                """)
+        @OptionGroup var node: NodeOptions
+        @OptionGroup var term: BanTerm
+        @Argument(help: "UUIDs.") var peers: [NodeUUID]
+
+        func run() async throws {
+            try await BanEditing.ban(peers.map { .node($0) }, term, node)
+        }
+    }
 }
 
 /// What the commands about peers do to a store.
@@ -142,14 +163,29 @@ enum PeerListing {
         let endpoints: [String]
         let firstSeen: String?
         let lastSeen: String?
+        /// From -3000 to 100; who has 0 or less is banned.
+        let reputation: Int
         let note: String
     }
 
-    static func listing(of peers: [PeerRow]) -> Listing<Row> {
+    /// Reputations of those that have done something wrong.
+    static func scores(of peers: [PeerRow], in store: any ReputationStore) async throws -> [AccessSubject: Int] {
+        var scores: [AccessSubject: Int] = [:]
+        for start in stride(from: 0, to: peers.count, by: StoreLimit.pageRows) {
+            let subjects = peers[start..<min(start + StoreLimit.pageRows, peers.count)].map {
+                AccessSubject.node($0.node)
+            }
+            for row in try await store.reputations(of: subjects) { scores[row.subject] = row.score }
+        }
+        return scores
+    }
+
+    static func listing(of peers: [PeerRow], _ scores: [AccessSubject: Int]) -> Listing<Row> {
         Listing(
             columns: [
                 ("PEER", { $0.uuid }), ("ACCESS", { $0.access }), ("RELAY", { $0.relay ? "yes" : "no" }),
-                ("LAST SEEN", { $0.lastSeen ?? "never" }), ("ENDPOINTS", { $0.endpoints.joined(separator: " ") }),
+                ("REPUTATION", { "\($0.reputation)" }), ("LAST SEEN", { $0.lastSeen ?? "never" }),
+                ("ENDPOINTS", { $0.endpoints.joined(separator: " ") }),
                 ("NOTE", { $0.note }),
             ],
             rows: peers.map { peer in
@@ -157,7 +193,8 @@ enum PeerListing {
                     uuid: "\(peer.node)", access: "\(peer.access)", relay: peer.isRelay,
                     endpoints: peer.endpoints.map(\.description),
                     firstSeen: peer.firstSeen.map { timeText($0.seconds) },
-                    lastSeen: peer.lastSeen.map { timeText($0.seconds) }, note: peer.note)
+                    lastSeen: peer.lastSeen.map { timeText($0.seconds) },
+                    reputation: scores[.node(peer.node)] ?? Reputation.start, note: peer.note)
             },
             empty: "No peers are known. `quantumgate peers add UUID@host:port` adds one.")
     }

@@ -30,7 +30,7 @@ package struct QuantumGateCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Changing",
                 subcommands: [
-                    PeersCommand.self, AccessCommand.self, SettingsCommand.self, ConfigCommand.self,
+                    PeersCommand.self, AccessCommand.self, BansCommand.self, SettingsCommand.self, ConfigCommand.self,
                     CredentialCommand.self, DrainCommand.self,
                 ]),
             CommandGroup(name: "Trying out", subcommands: [DemoCommand.self, BenchCommand.self]),

@@ -15,6 +15,7 @@ struct KernelMetrics: Sendable {
         uniqueKeysWithValues: PeerGate.Refusal.allCases.map {
             ($0, KernelCounter("gate.connections.refused", [("reason", $0.label)]))
         })
+    let reputationCharges = KernelCounter("gate.reputation.charges")
     let streamsOpened = KernelCounter("gate.streams.opened")
     let streamBytesIn = KernelCounter("gate.stream.bytes.received")
     let streamBytesOut = KernelCounter("gate.stream.bytes.sent")

@@ -259,6 +259,8 @@ final class KernelState: Sendable {
     }
 
     var suspendedCount: Int { tables.withLock { $0.suspended.count } }
+    /// Sessions whose ways are broken and that may come back.
+    var suspendedSessions: [SessionEndpoint] { tables.withLock { Array($0.suspended.values) } }
 
     /// Whether one more session may be suspended: there are as many places as for sessions that stand.
     func maySuspend(_ settings: NodeSettingValues) -> Bool {

@@ -26,12 +26,13 @@ extension RunningKernel {
         let (credentials, notAfter) = try await patiently(logger) { try await identity.certify() }
         guard credentials.node == configuration.node else { throw KernelFailure.certificateRefused }
 
-        let table = PeerTable()
+        let bans = BanTable()
+        let table = PeerTable(bans: bans)
         let settings = try await store.values()
         table.use(settings)
         let kernel = KernelState(logger: logger, metrics: KernelMetrics(worker: configuration.name), peers: table)
         let contexts = try makeContexts(configuration, credentials, settings, group: group, logger: logger)
-        let gate = PeerGate()
+        let gate = PeerGate(bans: bans)
         gate.use(settings)
         let host = SessionHost(
             own: configuration.node, resumesSessions: configuration.resumesSessions, kernel: kernel, table: table,
@@ -51,14 +52,15 @@ extension RunningKernel {
         circuits.use(connector)
 
         let feed = KernelFeed(
-            store: store, table: table, gate: gate, worker: configuration.name, logger: logger,
-            registered: { await host.renewLease() }
-        ) {
-            let values = table.settings
-            gate.use(values)
-            for context in contexts { context.use(values) }
-            host.recheck()
-        }
+            store: store, table: table, gate: gate, bans: bans, worker: configuration.name, logger: logger,
+            registered: { await host.renewLease() },
+            changed: {
+                let values = table.settings
+                gate.use(values)
+                for context in contexts { context.use(values) }
+                host.recheck()
+            },
+            banned: { host.recheck($0) })
         try await feed.fill()
 
         let service = linkService(configuration, kernel: kernel, store: store)

@@ -125,3 +125,27 @@ extension LocalKernelStore {
 
     func refusals(limit: Int) async throws(StoreFailure) -> [RefusalRow] { try await store.refusals(limit: limit) }
 }
+
+extension LocalKernelStore {
+    func noteCharges(_ charges: [ReputationCharge]) async throws(StoreFailure) { try await store.noteCharges(charges) }
+
+    func reputations(of subjects: [AccessSubject]) async throws(StoreFailure) -> [ReputationRow] {
+        try await store.reputations(of: subjects)
+    }
+
+    func lowReputations(after: AccessSubject?, limit: Int) async throws(StoreFailure) -> [ReputationRow] {
+        try await store.lowReputations(after: after, limit: limit)
+    }
+
+    func ban(of subject: AccessSubject) async throws(StoreFailure) -> BanRow? { try await store.ban(of: subject) }
+
+    func bans(after: AccessSubject?, limit: Int) async throws(StoreFailure) -> [BanRow] {
+        try await store.bans(after: after, limit: limit)
+    }
+
+    func setBan(_ order: BanOrder, by author: String) async throws(StoreFailure) -> BanRow {
+        try await store.setBan(order, by: author)
+    }
+
+    func liftBan(of subject: AccessSubject) async throws(StoreFailure) { try await store.liftBan(of: subject) }
+}

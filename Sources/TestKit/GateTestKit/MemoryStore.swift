@@ -1,3 +1,4 @@
+import GateAccess
 package import GateCrypto
 import GateModel
 package import GateStore
@@ -34,6 +35,8 @@ package actor MemoryStore: SettingsStore, AccessStore, RightsStore, VaultStore, 
     var sessions: [SessionID: HeldSession] = [:]
     var refusals: [RefusalRow] = []
     var data: [ExtenderID: ExtenderData] = [:]
+    var reputations: [AccessSubject: Reputation] = [:]
+    var bans: [AccessSubject: BanRow] = [:]
 
     var challenges: [UInt64: Challenge] = [:]
     /// The node's identity, with which it certifies workers.

@@ -38,7 +38,8 @@ package enum StoreContract {
     }
 
     /// Every promise.
-    package static let cases: [Case] = settings + peers + access + workers + sessions + rights + data + changes
+    package static let cases: [Case] =
+        settings + peers + access + reputation + workers + sessions + rights + data + changes
 
     /// Promises about the vault's rows and the workers' numbers, for stores that are databases.
     package static func checkVault(_ store: any NodeStore) async throws {

@@ -73,6 +73,8 @@ package final class DemoNode: Sendable {
     package var kernelLink: Endpoint { Endpoint(host: "127.0.0.1", port: portBase + 10) }
     package var databaseLink: Endpoint { Endpoint(host: "127.0.0.1", port: portBase + 20) }
     package var kernelAdmin: Endpoint { Endpoint(host: "127.0.0.1", port: portBase + 30) }
+    /// The metrics and status of its second worker, where it has one.
+    package var secondKernelAdmin: Endpoint { Endpoint(host: "127.0.0.1", port: portBase + 40) }
     package var socks: Endpoint { Endpoint(host: "127.0.0.1", port: portBase + 80) }
     /// What all processes of the node log.
     package var log: String { "\(directory).log" }

@@ -12,18 +12,22 @@ final class PeerGate: Sendable {
     /// Why a connection got no handshake, in the words of `status` and logs.
     enum Refusal: String, Sendable, CaseIterable {
         case filtered = "its address is in a denied block ('access filter')"
+        case banned = "its address is banned ('bans list' says since when, until when and why)"
         case penalized = "its address has penalties to wait for (too many attempts or failures)"
         case crowded = "too many handshakes are under way (settings handshake.half-open-maximum, .per-address-maximum)"
         case full = "the worker holds as many sessions as it may (setting sessions.maximum)"
+        case subnet = "its network holds as many connections as it may (settings sessions.per-ipv4-subnet, -ipv6-)"
         case draining = "the worker is draining"
 
         /// The value of the label `reason` in metrics.
         var label: String {
             switch self {
             case .filtered: "filtered"
+            case .banned: "banned"
             case .penalized: "penalized"
             case .crowded: "crowded"
             case .full: "full"
+            case .subnet: "subnet"
             case .draining: "draining"
             }
         }
@@ -32,6 +36,7 @@ final class PeerGate: Sendable {
     private struct State {
         var limiter = AttemptLimiter(settings: AttemptSettings())
         var filter = AddressFilter()
+        var subnets = SubnetLimiter()
         var sessionsMaximum = NodeSettings.sessionsMaximum.fallback
         var isDraining = false
         var notesBegan: MonotonicInstant?
@@ -39,6 +44,7 @@ final class PeerGate: Sendable {
     }
 
     private let state = Mutex(State())
+    private let bans: BanTable
 
     /// Connections turned away that are written down in each ``notesInterval``; the others are counted only, so that a
     /// flood costs no writes.
@@ -46,15 +52,24 @@ final class PeerGate: Sendable {
     /// See ``notesMax``.
     static let notesInterval = Duration.seconds(1)
 
-    /// A connection came in while so many sessions stand. `nil`: go on, and call ``ended(_:)`` when its handshake is
-    /// over, either way.
-    func attempted(from address: IPAddress, sessionCount: Int, at now: MonotonicInstant) -> Refusal? {
-        state.withLock { state in
+    init(bans: BanTable = BanTable()) { self.bans = bans }
+
+    /// A connection came in while so many sessions stand. `nil`: go on; call ``ended(_:)`` when its handshake is over,
+    /// either way, and ``left(_:)`` when the connection is.
+    func attempted(
+        from address: IPAddress, sessionCount: Int, at now: MonotonicInstant, wall: UnixTime
+    ) -> Refusal? {
+        let isBanned = bans.bans(address, at: wall)
+        return state.withLock { state in
             guard !state.isDraining else { return .draining }
             guard state.filter.allows(address) else { return .filtered }
+            guard !isBanned else { return .banned }
             guard sessionCount < state.sessionsMaximum else { return .full }
+            guard !state.subnets.isFull(address) else { return .subnet }
             switch state.limiter.attempted(from: address, at: now) {
-            case .accepted: return nil
+            case .accepted:
+                state.subnets.entered(address)
+                return nil
             case .penalized: return .penalized
             case .crowded: return .crowded
             }
@@ -64,14 +79,22 @@ final class PeerGate: Sendable {
     /// A handshake that was let in is over.
     func ended(_ address: IPAddress) { state.withLock { $0.limiter.ended(address) } }
 
+    /// A connection that was let in has ended.
+    func left(_ address: IPAddress) { state.withLock { $0.subnets.left(address) } }
+
     /// Charges an address for how its connection ended, where that costs.
     func charge(_ address: IPAddress, for failure: SessionFailure, at now: MonotonicInstant) {
         guard let fault = AddressFault(failure) else { return }
         state.withLock { $0.limiter.charged(address, fault, at: now) }
     }
 
-    /// Whether the filter lets an address connect; asked again for open sessions when the filter changes.
-    func allows(_ address: IPAddress) -> Bool { state.withLock { $0.filter.allows(address) } }
+    /// Whether the filter and the bans let an address connect; asked again for open sessions when they change.
+    func allows(_ address: IPAddress, at wall: UnixTime) -> Bool {
+        !bans.bans(address, at: wall) && state.withLock { $0.filter.allows(address) }
+    }
+
+    /// Networks that hold connections.
+    var networkCount: Int { state.withLock { $0.subnets.networkCount } }
 
     /// Handshakes under way that others began.
     var halfOpenCount: Int { state.withLock { $0.limiter.halfOpenCount } }
@@ -92,6 +115,8 @@ final class PeerGate: Sendable {
             state.limiter.settings.freeAttempts = values[NodeSettings.handshakeFreeAttempts]
             state.limiter.settings.halfOpenPerAddress = values[NodeSettings.handshakePerAddress]
             state.limiter.settings.halfOpenTotal = values[NodeSettings.handshakeHalfOpen]
+            state.subnets.ipv4Maximum = values[NodeSettings.sessionsPerIPv4Subnet]
+            state.subnets.ipv6Maximum = values[NodeSettings.sessionsPerIPv6Subnet]
             state.sessionsMaximum = values[NodeSettings.sessionsMaximum]
         }
     }

@@ -17,10 +17,16 @@ final class PeerTable: Sendable {
     }
 
     private let state = Mutex(State())
+    private let bans: BanTable
+
+    init(bans: BanTable = BanTable()) { self.bans = bans }
 
     var settings: NodeSettingValues { state.withLock(\.settings) }
 
-    func use(_ settings: NodeSettingValues) { state.withLock { $0.settings = settings } }
+    func use(_ settings: NodeSettingValues) {
+        state.withLock { $0.settings = settings }
+        bans.use(settings)
+    }
 
     /// Puts all decisions in place of those before.
     func fill(_ decisions: [NodeUUID: PeerAccess]) {
@@ -41,14 +47,16 @@ final class PeerTable: Sendable {
     }
 
     /// Why a peer may not have a session; `nil` where it may.
-    func refusal(of peer: SessionPeer, context: HandshakeContext) -> Refusal? {
-        state.withLock { state in
+    func refusal(of peer: SessionPeer, context: HandshakeContext, at wall: UnixTime) -> Refusal? {
+        let isBanned = peer.node.map { bans.bans($0, at: wall) } ?? false
+        return state.withLock { state in
             guard state.isFilled else { return .starting }
             switch (peer, context) {
             case (.anonymous, .hop):
                 return state.settings[NodeSettings.relayEnabled] ? nil : .relayingOff
             case (.anonymous, .peer), (.anonymous, .endToEnd):
                 return state.settings[NodeSettings.accessAnonymous] ? nil : .anonymous
+            case (.node, _) where isBanned: return .banned
             case (.node(let node, _, _), _):
                 switch state.decisions[node, default: .undecided] {
                 case .allowed: return nil
@@ -65,6 +73,7 @@ final class PeerTable: Sendable {
         case relayingOff = "relaying is off (setting relay.enabled)"
         case anonymous = "anonymous initiators are not accepted (setting access.anonymous)"
         case denied = "the peer is denied by its UUID"
+        case banned = "the peer is banned ('bans list' says since when, until when and why)"
         case notAllowed = "the peer is not on the list of allowed peers"
         case full = "the worker holds as many sessions as it may (setting sessions.maximum)"
         case crowd = "the worker holds as many sessions with the peer as it may (setting sessions.per-peer)"

@@ -1,12 +1,15 @@
 import GateModel
 import GateStore
+import GateTransport
 import Logging
 
-/// Keeps what handshakes ask for as it is in the database: settings, and what was decided about peers and addresses.
+/// Keeps what handshakes ask for as it is in the database: settings, what was decided about peers and
+/// addresses, and bans.
 struct KernelFeed: Sendable {
     let store: any KernelStore
     let table: PeerTable
     let gate: PeerGate
+    let bans: BanTable
     /// This worker's name.
     let worker: String
     let logger: Logger
@@ -14,15 +17,19 @@ struct KernelFeed: Sendable {
     let registered: @Sendable () async -> Void
     /// Told after settings or decisions changed.
     let changed: @Sendable () -> Void
+    /// Told after somebody was banned, or is no more.
+    let banned: @Sendable (AccessSubject) -> Void
 
     /// Pause before a watch that broke is begun again.
     static let retry = Duration.milliseconds(500)
+    /// Bans that are read: as many as the store keeps, and a page for those that came meanwhile.
+    static let bansMax = 2 * StoreLimit.bans + StoreLimit.pageRows
 
     /// Follows changes until cancelled; a lost database is waited for, what was known stays in force.
     func run() async {
         while !Task.isCancelled {
             do {
-                for await change in try await store.changes(of: [.settings, .peers, .addressRules, .workers]) {
+                for await change in try await store.changes(of: [.settings, .peers, .addressRules, .bans, .workers]) {
                     try await apply(change)
                 }
             } catch {
@@ -49,7 +56,17 @@ struct KernelFeed: Sendable {
         }
         table.fill(decisions)
         gate.use(try await store.addressRules())
+        bans.fill(try await allBans(), at: SystemClock.wall())
         changed()
+    }
+
+    private func allBans() async throws(StoreFailure) -> [BanRow] {
+        var rows: [BanRow] = []
+        while true {
+            let page = try await store.bans(after: rows.last?.subject, limit: StoreLimit.pageRows)
+            guard !page.isEmpty, rows.count < KernelFeed.bansMax else { return rows }
+            rows += page
+        }
     }
 
     private func apply(_ change: StoreChange) async throws(StoreFailure) {
@@ -60,6 +77,10 @@ struct KernelFeed: Sendable {
             guard let node = NodeUUID(text: key) else { return }
             table.decide(node, try await store.peer(node)?.access ?? .undecided)
         case .changed(.addressRules, _): gate.use(try await store.addressRules())
+        case .changed(.bans, let key):
+            guard let subject = AccessSubject(text: key) else { return }
+            bans.use(try await store.ban(of: subject), of: subject, at: SystemClock.wall())
+            return banned(subject)
         case .changed(.workers, worker): return await registered()
         case .changed: return
         }

@@ -5,8 +5,8 @@ import GateTransport
 import Logging
 import Synchronization
 
-/// Keeps this worker's lease and writes down what it saw: sessions, refusals, peers. Everything is queued within a
-/// bound while the database is away.
+/// Keeps this worker's lease and writes down what it saw: sessions, refusals, peers, faults. Everything is queued within
+/// a bound while the database is away.
 final class WorkerRegistry: Sendable {
     private struct State {
         var row: WorkerRow
@@ -27,6 +27,7 @@ final class WorkerRegistry: Sendable {
     /// Told whether the database says that this worker drains.
     private let drain: @Sendable (Bool) async -> Void
     private let health: WorkerHealth
+    private let charges: ChargeLedger
     private let renewalInterval: Duration
     /// Moments to write: one waits at most.
     private let dues: AsyncStream<Void>
@@ -56,6 +57,7 @@ final class WorkerRegistry: Sendable {
         self.logger = logger
         self.load = load
         self.drain = drain
+        charges = ChargeLedger(store: store, logger: logger)
         self.impostor = impostor
         state = Mutex(State(row: row))
         (dues, due) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -79,6 +81,12 @@ final class WorkerRegistry: Sendable {
 
     func note(_ sighting: PeerSighting) {
         state.withLock { if $0.sightings.count < WorkerRegistry.notesMax { $0.sightings.append(sighting) } }
+    }
+
+    /// Takes points off a reputation; with `atOnce` it is written without waiting for the next round.
+    func charge(_ subject: AccessSubject, points: Int, atOnce: Bool) {
+        charges.charge(subject, points: points)
+        if atOnce { kernel.spawn { [charges] in await charges.write() } }
     }
 
     /// Renews and writes until cancelled.
@@ -179,6 +187,7 @@ final class WorkerRegistry: Sendable {
                 WorkerRegistry.notesMax - min(state.closed.count, WorkerRegistry.notesMax))
             return state
         }
+        await charges.write()
         await writeSessions(batch)
         await writeRefusals(batch)
         await writeSightings(batch)

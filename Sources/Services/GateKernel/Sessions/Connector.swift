@@ -221,7 +221,7 @@ struct ConnectFault: Error {
         case .closed(.overloaded): self.init(.overloaded, PeerTable.Refusal.full.rawValue)
         case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle:
             self.init(.notAccepted, ConnectFault.unanswered)
-        case .notAdmitted: self.init(.refused, "the peer is not allowed here; see 'peers allow'")
+        case .notAdmitted: self.init(.refused, "the peer is banned or not allowed here; see 'bans', 'peers allow'")
         case .certificateRefused: self.init(.notAccepted, "the node there is not the one that was dialled")
         case .noCommonSuite: self.init(.notAccepted, "no suite in common")
         case .protocolViolation, .limitExceeded: self.init(.notAccepted, "the peer broke the protocol")

@@ -31,6 +31,8 @@ extension SessionHost {
             metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)", "epoch": "\(session.epoch)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
+        // A rule or ban that came between admission and now found no session to close.
+        if !mayStay(session) { session.eventLoop.execute { session.close(.notAllowed) } }
     }
 
     /// A session's connection broke: `true` where it may go on, which is then waited for or, where we dialled, tried.

@@ -1,3 +1,4 @@
+import GateAccess
 import GateLink
 import GateModel
 import GateSession
@@ -53,15 +54,18 @@ final class SessionHost: Sendable {
     func accept(_ channel: any Channel) throws {
         kernel.metrics.connectionsAccepted.add()
         guard let address = channel.remoteAddress, let ip = address.ip else { throw ChannelError.unknownLocalAddress }
-        if let refusal = gate.attempted(from: ip, sessionCount: kernel.sessionCount, at: SystemClock.now()) {
+        let refusal = gate.attempted(
+            from: ip, sessionCount: kernel.sessionCount, at: SystemClock.now(), wall: SystemClock.wall())
+        if let refusal {
             turnedAway(address, refusal)
             throw TurnedAway()
         }
         do {
-            let origin = SessionOwner.Origin(isRelayed: false, address: address, counted: ip)
+            let origin = SessionOwner.Origin(isRelayed: false, address: address, counted: ip, admitted: ip)
             try install(on: channel, origin, outcome: nil) { PeerConnection(accepting: [.peer], environment: $0) }
         } catch {
             gate.ended(ip)
+            gate.left(ip)
             throw error
         }
     }
@@ -96,7 +100,9 @@ final class SessionHost: Sendable {
 
     /// Why a proven (or anonymous) peer may have no session; `nil` where it may.
     func refusal(of claim: PeerClaim, isInbound: Bool) -> PeerTable.Refusal? {
-        if let refusal = table.refusal(of: claim.peer, context: claim.context) { return refusal }
+        if let refusal = table.refusal(of: claim.peer, context: claim.context, at: SystemClock.wall()) {
+            return refusal
+        }
         return isInbound ? kernel.refusal(of: claim.peer.node, settings: table.settings) : nil
     }
 
@@ -119,6 +125,8 @@ final class SessionHost: Sendable {
         // What lets the peer go on elsewhere should be written down before this worker can die.
         if !secret.isEmpty { registry?.writeSoon() }
         loser?.eventLoop.execute { loser?.close(.duplicate) }
+        // A rule or ban that came between admission and now found no session to close.
+        if !mayStay(session) { session.eventLoop.execute { session.close(.notAllowed) } }
         return entry
     }
 
@@ -163,17 +171,40 @@ final class SessionHost: Sendable {
     /// How long a peer that was dialled may take to say its first word after the handshake.
     var admissionTime: TimeAmount { TimeAmount(table.settings[NodeSettings.handshakeTimeout]) }
 
-    /// Decisions or settings changed: sessions that may no longer be are closed.
-    func recheck() {
-        for session in kernel.sessions where !mayStay(session) {
+    /// Decisions or settings changed: sessions that may no longer be are closed, and those that could come back do not.
+    func recheck() { recheck { _ in true } }
+
+    /// A ban began or ended: the same for sessions with its subject.
+    func recheck(_ subject: AccessSubject) { recheck { $0.isOf(subject) } }
+
+    private func recheck(where isMeant: (SessionEndpoint) -> Bool) {
+        for session in kernel.sessions where isMeant(session) && !mayStay(session) {
             session.eventLoop.execute { session.close(.notAllowed) }
+        }
+        for session in kernel.suspendedSessions where isMeant(session) && !mayStay(session) {
+            session.eventLoop.execute { [kernel] in kernel.giveUp(session) }
         }
     }
 
-    private func mayStay(_ session: SessionEndpoint) -> Bool {
-        if session.isInbound, let address = session.address, !gate.allows(address) { return false }
-        let peer = session.peer.node.map { SessionPeer.node($0, worker: 0, notAfter: SystemClock.wall()) } ?? .anonymous
-        return table.refusal(of: peer, context: session.isRelayed ? .endToEnd : .peer) == nil
+    /// Whether access control and bans let a session be.
+    func mayStay(_ session: SessionEndpoint) -> Bool {
+        let wall = SystemClock.wall()
+        if session.isInbound, let address = session.address, !gate.allows(address, at: wall) { return false }
+        let peer = session.peer.node.map { SessionPeer.node($0, worker: 0, notAfter: wall) } ?? .anonymous
+        return table.refusal(of: peer, context: session.isRelayed ? .endToEnd : .peer, at: wall) == nil
+    }
+
+    /// A session ended by a fault that costs reputation, if the node charges for faults. What is severe is written at once,
+    /// so that all workers know of the ban that it brings within a second.
+    func charge(_ fault: SessionFault) {
+        let settings = table.settings
+        guard settings[NodeSettings.reputationEnabled] else { return }
+        kernel.metrics.reputationCharges.add()
+        kernel.logger.notice(
+            "A fault costs reputation",
+            metadata: ["peer": "\(fault.subject)", "reason": "\(fault.fault.rawValue) fault"])
+        registry?.charge(
+            fault.subject, points: settings.reputationPolicy.points(of: fault.fault), atOnce: fault.fault == .severe)
     }
 
     /// Sessions whose other side's certificate ran out too long ago are closed.
@@ -206,6 +237,16 @@ final class SessionHost: Sendable {
         case .idle: "nothing was heard"
         case .closedByPeer(let reason): "the other side closed (\(reason.rawValue))"
         case .closed(let reason): "closed here (\(reason.rawValue))"
+        }
+    }
+}
+
+extension SessionEndpoint {
+    /// Whether the session is with a node, or was opened from a block of addresses.
+    fileprivate func isOf(_ subject: AccessSubject) -> Bool {
+        switch subject {
+        case .node(let node): peer.node == node
+        case .block(let block): isInbound && address.map(block.contains) ?? false
         }
     }
 }

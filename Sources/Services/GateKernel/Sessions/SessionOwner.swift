@@ -32,6 +32,8 @@ final class SessionOwner {
         var resuming: SuspendedSession?
         /// The address that ``PeerGate`` counts a handshake of.
         var counted: IPAddress?
+        /// The address that ``PeerGate`` counts a connection of.
+        var admitted: IPAddress?
     }
 
     private let host: SessionHost
@@ -188,9 +190,9 @@ final class SessionOwner {
     /// The connection has ended, for whatever reason.
     func ended(_ failure: SessionFailure) {
         handshakeEnded()
-        if let address = origin.address?.ip, isInbound {
-            host.gate.charge(address, for: failure, at: SystemClock.now())
-        }
+        if let admitted = origin.admitted { host.gate.left(admitted) }
+        origin.admitted = nil
+        charge(failure)
         if let suspended = origin.resuming, let session = unconfirmed, let secret = session.takeResumptionSecret() {
             suspended.unanswered(secret)
         }
@@ -210,6 +212,14 @@ final class SessionOwner {
         } else {
             host.kernel.metrics.handshakesFailed.add()
         }
+    }
+
+    /// Before anything authenticated, or where a tag fails, the address waits; inside records who has proven itself pays.
+    private func charge(_ failure: SessionFailure) {
+        let address = isInbound ? origin.address?.ip : nil
+        if let address { host.gate.charge(address, for: failure, at: SystemClock.now()) }
+        guard failure.isAuthenticated, let peer = (endpoint ?? unconfirmed)?.peer else { return }
+        if let fault = SessionFault(failure, by: peer, from: address) { host.charge(fault) }
     }
 
     private func handshakeEnded() {
