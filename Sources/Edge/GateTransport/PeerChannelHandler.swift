@@ -30,6 +30,8 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     /// When the timer fires.
     private var timerDeadline = MonotonicInstant(nanoseconds: .max)
     private var hasEnded = false
+    /// Why the machine ended the connection: closing the channel tells of its end before it returns.
+    private var ending: SessionFailure?
 
     /// Sealed at once: a few records, so that a flush is few system calls.
     static let sealBytes = 256 * 1024
@@ -146,6 +148,7 @@ package final class PeerChannelHandler: ChannelInboundHandler {
         swap(&batch, &events)
         for event in batch {
             if case .closed(let failure) = event {
+                ending = failure
                 goodbye()
                 end(failure)
             } else {
@@ -171,7 +174,7 @@ package final class PeerChannelHandler: ChannelInboundHandler {
         hasEnded = true
         timer?.cancel()
         timer = nil
-        delegate.closed(failure)
+        delegate.closed(ending ?? failure)
     }
 
     /// Deadlines mostly move later, and a timer that fires early asks again; one that moved forward needs a new timer.
