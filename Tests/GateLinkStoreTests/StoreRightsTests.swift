@@ -32,7 +32,7 @@ import Testing
         #expect(kernels == 22)
         #expect(extenders == [.settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes])
         #expect(!operators.contains(.identityCertify))
-        #expect(operators.count == StoreMethod.allCases.count - 9)
+        #expect(operators.count == StoreMethod.allCases.count - 10)
         #expect(!StoreMethod.allCases.contains { $0.permits(.database) })
     }
 
