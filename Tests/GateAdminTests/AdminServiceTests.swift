@@ -9,11 +9,13 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct AdminServiceTests {
     /// Serves on a free port, asks once for `path`, and gives back the whole answer.
-    private func answer(to path: String, _ sources: AdminService.Sources) async throws -> String {
+    private func answer(
+        to path: String, _ sources: AdminService.Sources, isExposed: Bool = false
+    ) async throws -> String {
         let (bound, continuation) = AsyncStream.makeStream(of: Endpoint.self)
         let service = AdminService(
-            endpoint: Endpoint(host: "127.0.0.1", port: 0), sources: sources, logger: Logger(label: "test"),
-            onBound: { continuation.yield($0) })
+            endpoint: Endpoint(host: "127.0.0.1", port: 0), sources: sources, isExposed: isExposed,
+            logger: Logger(label: "test"), onBound: { continuation.yield($0) })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await service.run() }
             var ports = bound.makeAsyncIterator()
@@ -51,6 +53,13 @@ import Testing
         let text = try await answer(to: "/status", sources)
         #expect(text.contains("application/json"))
         #expect(text.hasSuffix("{\"a\":1}\n"))
+    }
+
+    @Test func `exposed to other machines there is no status`() async throws {
+        #expect(try await answer(to: "/status", sources, isExposed: true).hasPrefix("HTTP/1.1 404"))
+        #expect(try await answer(to: "/metrics", sources, isExposed: true).hasPrefix("HTTP/1.1 200"))
+        #expect(try await answer(to: "/healthz", sources, isExposed: true).hasPrefix("HTTP/1.1 200"))
+        #expect(try await answer(to: "/readyz", sources, isExposed: true).hasPrefix("HTTP/1.1 503"))
     }
 
     @Test func `other paths are not there`() async throws {

@@ -6,13 +6,13 @@ import Testing
 
 @Suite struct LocalSettingsTests {
     private func load(_ yaml: String, _ environment: [String: String] = [:]) async throws -> LocalSettings {
-        try await LocalSettings.load(yaml: yaml, directory: "/node", environment: environment, filesNeeded: false)
+        try await LocalSettings.load(yaml: yaml, directory: "/node", environment: environment, filesNeeded: [])
     }
 
     private func faults(_ yaml: String, _ environment: [String: String] = [:]) async -> [SettingsFault] {
         do throws(SettingsFaults) {
             _ = try await LocalSettings.load(
-                yaml: yaml, directory: "/node", environment: environment, filesNeeded: false)
+                yaml: yaml, directory: "/node", environment: environment, filesNeeded: [])
             return []
         } catch {
             return error.faults
@@ -30,6 +30,10 @@ import Testing
         settings.peers.advertise = [Endpoint(host: "2001:db8::1", port: 9_000)]
         settings.peers.sharedSecretFile = "secrets/network.key"
         settings.log.format = .json
+        settings.peers.proxyFrom = [AddressBlock(text: "10.0.0.0/24"), AddressBlock(text: "2001:db8::/64")].compactMap(
+            \.self)
+        settings.kernel.advertise = .host("2001:db8::1", port: 7710)
+        settings.admin.exposed = true
         settings.extenders = ["chat": "/bin/chat", "a-1": "b"]
         #expect(try await load(SettingsText.yaml(of: settings)) == settings)
         let defaults = LocalSettings(directory: "/node")
@@ -63,6 +67,57 @@ import Testing
     @Test(arguments: ["127.0.0.1:7730", "127.1.2.3:7730", "[::1]:7730", "localhost:7730"])
     func `every loopback address is taken for metrics`(endpoint: String) async throws {
         _ = try await load("kernel:\n  admin: \"\(endpoint)\"\n")
+    }
+
+    @Test func `metrics listen anywhere where the operator exposes them`() async throws {
+        let settings = try await load("kernel:\n  admin: \"0.0.0.0:7730\"\nadmin:\n  exposed: true\n")
+        #expect(settings.kernel.admin.host == "0.0.0.0")
+    }
+
+    private static let neededFiles: [(NeededFiles, [String])] = [
+        (.database, ["database.vaultKeyFile"]), (.kernel, ["peers.sharedSecretFile"]),
+        (.supervisor, ["extenders.chat"]), ([], []),
+        (.all, ["database.vaultKeyFile", "peers.sharedSecretFile", "extenders.chat"]),
+    ]
+
+    @Test(arguments: neededFiles)
+    func `a program misses only the files that it opens itself`(needed: NeededFiles, keys: [String]) async {
+        let yaml = "peers:\n  sharedSecretFile: none\nextenders: { chat: /none }\n"
+        var found: [String] = []
+        do throws(SettingsFaults) {
+            _ = try await LocalSettings.load(yaml: yaml, directory: "/nowhere", environment: [:], filesNeeded: needed)
+        } catch {
+            found = error.faults.map(\.key)
+        }
+        #expect(found == keys)
+    }
+
+    @Test(arguments: [
+        ("10.0.0.9", "10.0.0.9:7710"), ("kernel.example.org:99", "kernel.example.org:99"),
+        ("2001:db8::1", "[2001:db8::1]:7710"), ("[2001:db8::1]:99", "[2001:db8::1]:99"),
+    ])
+    func `extenders are told the address that the operator says`(text: String, told: String) async throws {
+        let settings = try await load("kernel:\n  advertise: \"\(text)\"\n")
+        let bound = Endpoint(host: "0.0.0.0", port: 7710)
+        #expect("\(settings.kernel.advertise.endpoint(bound: bound, routed: nil, machine: []))" == told)
+        #expect(settings.kernel.advertise.text == text)
+    }
+
+    private static let everywhere: [(String, String?, [String], String)] = [
+        ("127.0.0.1", nil, ["10.0.0.5"], "127.0.0.1"), ("0.0.0.0", "10.0.0.5", ["10.9.0.1"], "10.0.0.5"),
+        ("0.0.0.0", "127.0.0.1", ["127.0.0.1", "169.254.1.1", "10.9.0.1"], "10.9.0.1"),
+        ("0.0.0.0", nil, ["2001:db8::1", "127.0.0.1"], "127.0.0.1"), ("0.0.0.0", nil, [], "127.0.0.1"),
+        ("::", "2001:db8::1", ["10.9.0.1"], "2001:db8::1"), ("::", nil, ["fe80::1", "10.9.0.1"], "10.9.0.1"),
+    ]
+
+    @Test(arguments: everywhere)
+    func `extenders are told where a worker is that listens everywhere`(
+        bound: String, routed: String?, machine: [String], told: String
+    ) {
+        let endpoint = LinkAdvertisement.auto.endpoint(
+            bound: Endpoint(host: bound, port: 7710), routed: routed.flatMap { IPAddress(text: $0) },
+            machine: machine.compactMap { IPAddress(text: $0) })
+        #expect(endpoint == Endpoint(host: told, port: 7710))
     }
 
     @Test func `every key's example is a value that the key takes`() async throws {
@@ -128,7 +183,7 @@ import Testing
         do throws(SettingsFaults) {
             _ = try await LocalSettings.load(
                 yaml: "peers:\n  sharedSecretFile: none\nnode:\n  workers: 0\n", directory: "/nowhere",
-                environment: [:], filesNeeded: true)
+                environment: [:], filesNeeded: .all)
             Issue.record("accepted")
         } catch {
             #expect(

@@ -1,3 +1,4 @@
+import GateModel
 import Glibc
 
 /// The few file calls that credentials need, with their modes right from the start.
@@ -23,7 +24,9 @@ enum CredentialFile {
         if isSecret {
             var status = stat()
             guard fstat(descriptor, &status) == 0 else { throw .noAccess(path: path, reason: lastReason()) }
-            guard status.st_mode & 0o077 == 0 else { throw .notPrivate(path: path) }
+            guard FilePrivacy.isPrivate(mode: status.st_mode, owner: status.st_uid, user: geteuid()) else {
+                throw .notPrivate(path: path)
+            }
         }
         var bytes = [UInt8](repeating: 0, count: bytesMax)
         var count = 0

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Foundation
+internal import GateModel
 internal import SystemPackage
 
 extension LocalSettings {
@@ -7,10 +8,10 @@ extension LocalSettings {
     ///
     /// Throws everything that is wrong at once: unknown keys and variables, bad values, missing files.
     ///
-    /// - Parameter filesNeeded: Whether the files that the settings name must be there already.
+    /// - Parameter filesNeeded: Which of the files that the settings name must be there already.
     package static func load(
         directory: String, environment: [String: String] = ProcessInfo.processInfo.environment,
-        filesNeeded: Bool = true
+        filesNeeded: NeededFiles = .all
     ) async throws(SettingsFaults) -> LocalSettings {
         let directory = absolutePath(directory)
         let file = "\(directory)/\(fileName)"
@@ -25,7 +26,7 @@ extension LocalSettings {
 
     /// Reads `yaml` as if it were the settings file of `directory`.
     package static func load(
-        yaml: String, directory: String, environment: [String: String], filesNeeded: Bool
+        yaml: String, directory: String, environment: [String: String], filesNeeded: NeededFiles
     ) async throws(SettingsFaults) -> LocalSettings {
         let tree = SettingsTree(yaml: yaml)
         var faults = tree.faults + unknownVariables(in: environment)
@@ -44,22 +45,26 @@ extension LocalSettings {
                 faults.append(SettingsFault(key: name, reason: error.reason, example: key.example))
             }
         }
-        if filesNeeded { faults += settings.missingFiles() }
+        faults += settings.missingFiles(filesNeeded)
         faults += settings.contradictions()
         guard faults.isEmpty else { throw SettingsFaults(faults) }
         return settings
     }
 
-    private func missingFiles() -> [SettingsFault] {
-        let files = [
-            ("database.vaultKeyFile", vaultKeyPath, "quantumgate init makes it; restore it from your backup"),
-            ("peers.sharedSecretFile", sharedSecretPath, "a file that all nodes of the network have"),
-        ]
-        let named =
-            files
-            + extenders.sorted { $0.key < $1.key }.map {
+    private func missingFiles(_ needed: NeededFiles) -> [SettingsFault] {
+        var named: [(String, String?, String)] = []
+        if needed.contains(.database) {
+            named.append(
+                ("database.vaultKeyFile", vaultKeyPath, "quantumgate init makes it; restore it from your backup"))
+        }
+        if needed.contains(.kernel) {
+            named.append(("peers.sharedSecretFile", sharedSecretPath, "a file that all nodes of the network have"))
+        }
+        if needed.contains(.supervisor) {
+            named += extenders.sorted { $0.key < $1.key }.map {
                 ("extenders.\($0.key)", absolute($0.value), "/usr/local/bin/my-\($0.key)")
             }
+        }
         return named.compactMap { key, path, hint in
             guard let path, !FileManager.default.isReadableFile(atPath: path) else { return nil }
             return SettingsFault(
@@ -68,11 +73,46 @@ extension LocalSettings {
     }
 
     private func contradictions() -> [SettingsFault] {
-        guard !peers.listen.isEmpty else {
-            return [SettingsFault(key: "peers.listen", reason: "is empty", example: "[\"[::]:7700\"]")]
-        }
-        return []
+        let empty =
+            peers.listen.isEmpty
+            ? [SettingsFault(key: "peers.listen", reason: "is empty", example: "[\"[::]:7700\"]")] : []
+        return empty + exposedAdmins()
     }
+
+    /// Admin ports have no authentication, so only this machine may reach them, unless the operator says otherwise.
+    private func exposedAdmins() -> [SettingsFault] {
+        guard !admin.exposed else { return [] }
+        let ports = [
+            ("kernel.admin", kernel.admin), ("database.admin", database.admin), ("socks5.admin", socks5.admin),
+        ]
+        return ports.filter { !$0.1.isLoopback }.map { key, endpoint in
+            SettingsFault(
+                key: key,
+                reason: "'\(endpoint)' is not on this machine; metrics and health are for 127.0.0.1 or ::1 only, "
+                    + "unless admin.exposed is true",
+                example: "127.0.0.1:\(endpoint.port)")
+        }
+    }
+}
+
+/// Which of the files that settings name must be there: those that a program reads itself.
+package struct NeededFiles: OptionSet, Sendable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// What the database service opens.
+    package static let database = NeededFiles(rawValue: 1)
+    /// What a kernel worker opens.
+    package static let kernel = NeededFiles(rawValue: 2)
+    /// Programs of extenders that `quantumgate node` starts.
+    package static let supervisor = NeededFiles(rawValue: 4)
+    /// What a node on one machine opens.
+    package static let all: NeededFiles = [.database, .kernel, .supervisor]
+}
+
+extension Endpoint {
+    fileprivate var isLoopback: Bool { host == "localhost" || literalAddress?.isLoopback == true }
 }
 
 /// Variables that name no setting but belong to us.

@@ -14,6 +14,7 @@ package struct LocalSettings: Equatable, Sendable {
     package var kernel = KernelLocalSettings()
     package var database = DatabaseLocalSettings()
     package var socks5 = Socks5LocalSettings()
+    package var admin = AdminSettings()
     package var log = LogSettings()
     /// Further extenders that `quantumgate node` starts: name ↦ path of the program.
     package var extenders: [String: String] = [:]
@@ -38,13 +39,20 @@ package struct PeerListenSettings: Equatable, Sendable {
     /// File with the network's global shared secret (64 hexadecimal digits, or a passphrase); `nil`: none.
     package var sharedSecretFile: String?
 
+    /// Load balancers that put a PROXY header before each connection; empty: none does. Where there are some, whoever
+    /// connects from elsewhere, or without a header, is turned away.
+    package var proxyFrom: [AddressBlock] = []
+
     package static let listenCountMax = 8
+    package static let proxyCountMax = 64
 }
 
 /// A kernel worker on this machine.
 package struct KernelLocalSettings: Equatable, Sendable {
     /// Where worker 1 takes links of extenders; worker n listens n − 1 ports further.
     package var link = Endpoint(host: "127.0.0.1", port: 7710)
+    /// Where extenders are told to attach; the port moves with `link`'s where none is given.
+    package var advertise = LinkAdvertisement.auto
     /// Metrics and health of worker 1; worker n > 1 is at n + 8 ports further.
     package var admin = Endpoint(host: "127.0.0.1", port: 7730)
     /// Event loops of each worker; 0: one per processor.
@@ -80,6 +88,13 @@ package struct Socks5LocalSettings: Equatable, Sendable {
     package var listen = Endpoint(host: "127.0.0.1", port: 1080)
     /// Metrics and health of the extender.
     package var admin = Endpoint(host: "127.0.0.1", port: 7732)
+}
+
+/// The admin ports of every program: metrics, health and status over HTTP, without authentication.
+package struct AdminSettings: Equatable, Sendable {
+    /// Whether admin ports may be on other addresses than loopback; then `/status`, which names sessions and peers, is
+    /// not served.
+    package var exposed = false
 }
 
 /// Logs of every program, on standard error.

@@ -18,12 +18,19 @@ extension SettingsKey {
         .scalar(
             "peers.sharedSecretFile", "File with the network's global shared secret", example: "secrets/network.key",
             \.peers.sharedSecretFile, parse: { text throws(BadValue) in try filePath(text) }, write: { $0.map(quoted) }),
+        .list(
+            "peers.proxyFrom", "Balancers that send a PROXY header (version 2); then only they may connect",
+            example: "[\"10.0.0.0/24\"]", most: PeerListenSettings.proxyCountMax, \.peers.proxyFrom, parse: block,
+            write: { "\"\($0)\"" }),
         .scalar(
             "kernel.link", "Where worker 1 takes links of extenders; worker n listens n - 1 ports further",
             example: "127.0.0.1:7710", \.kernel.link, parse: endpoint, write: quoted),
         .scalar(
+            "kernel.advertise", "Where extenders are told to attach: auto, a host, or a host and port",
+            example: "kernel.example.org:7710", \.kernel.advertise, parse: advertisement, write: { quoted($0.text) }),
+        .scalar(
             "kernel.admin", "Metrics and health of worker 1 (worker n > 1: n + 8 ports further)",
-            example: "127.0.0.1:7730", \.kernel.admin, parse: loopback, write: quoted),
+            example: "127.0.0.1:7730", \.kernel.admin, parse: endpoint, write: quoted),
         .scalar(
             "kernel.eventLoops", "Event loops of a worker; 0: one per processor", example: "2", \.kernel.eventLoops,
             parse: number(KernelLocalSettings.eventLoopsRange), write: { "\($0)" }),
@@ -41,7 +48,7 @@ extension SettingsKey {
             parse: endpoint, write: quoted),
         .scalar(
             "database.admin", "Metrics and health of the database service", example: "127.0.0.1:7731",
-            \.database.admin, parse: loopback, write: quoted),
+            \.database.admin, parse: endpoint, write: quoted),
         .scalar(
             "socks5.enabled", "Whether `quantumgate node` starts the SOCKS5 extender", example: "true",
             \.socks5.enabled, parse: truth, write: { "\($0)" }),
@@ -50,7 +57,10 @@ extension SettingsKey {
             \.socks5.listen, parse: endpoint, write: quoted),
         .scalar(
             "socks5.admin", "Metrics and health of the SOCKS5 extender", example: "127.0.0.1:7732", \.socks5.admin,
-            parse: loopback, write: quoted),
+            parse: endpoint, write: quoted),
+        .scalar(
+            "admin.exposed", "Whether metrics and health may be reached from other machines; /status is off then",
+            example: "true", \.admin.exposed, parse: truth, write: { "\($0)" }),
         .scalar(
             "log.level", "trace, debug, info, notice, warning, error or critical", example: "info", \.log.level,
             parse: choice, write: { $0.rawValue }),
@@ -98,13 +108,18 @@ private func isName(_ text: String) -> Bool {
     return endpoint
 }
 
-/// Admin endpoints have no authentication, so only this machine may reach them.
-@Sendable private func loopback(_ text: String) throws(BadValue) -> Endpoint {
-    let endpoint = try endpoint(text)
-    guard endpoint.host == "localhost" || IPAddress(text: endpoint.host)?.isLoopback == true else {
-        throw BadValue(reason: "'\(text)' is not on this machine; metrics and health are for 127.0.0.1 or ::1 only")
+@Sendable private func block(_ text: String) throws(BadValue) -> AddressBlock {
+    guard let block = AddressBlock(text: text) else {
+        throw BadValue(reason: "'\(text)' is no block of addresses; its bits behind the length are zero")
     }
-    return endpoint
+    return block
+}
+
+@Sendable private func advertisement(_ text: String) throws(BadValue) -> LinkAdvertisement {
+    guard let advertisement = LinkAdvertisement(text: text) else {
+        throw BadValue(reason: "'\(text)' is neither auto nor a host, with or without a port")
+    }
+    return advertisement
 }
 
 @Sendable private func number(_ range: ClosedRange<Int>) -> @Sendable (String) throws(BadValue) -> Int {

@@ -1,6 +1,13 @@
 package import GateModel
 package import NIOCore
 
+extension IPAddress {
+    /// The address with a port, as sockets name it; `nil` never happens for the bytes of an address.
+    package func socketAddress(port: UInt16) -> SocketAddress? {
+        try? SocketAddress(packedIPAddress: ByteBuffer(bytes: bytes), port: Int(port))
+    }
+}
+
 extension SocketAddress {
     /// The address without its port; an IPv4 peer of a dual-stack socket counts as IPv4. `nil` for a local socket.
     package var ip: IPAddress? {

@@ -20,7 +20,7 @@ struct Program: AsyncParsableCommand {
     @Option(help: "Name of this process and of its credential.") var name = "database-1"
 
     func run() async throws {
-        let settings = try await LocalSettings.load(directory: directory)
+        let settings = try await LocalSettings.load(directory: directory, filesNeeded: .database)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "database")
         if !ProcessHardening.disableCoreDumps() {
@@ -36,7 +36,8 @@ struct Program: AsyncParsableCommand {
             logger: logger)
         let sources = AdminService.Sources(
             metrics: { metrics.text() }, unreadiness: { await database.unreadiness() })
-        let admin = AdminService(endpoint: settings.database.admin, sources: sources, logger: logger)
+        let admin = AdminService(
+            endpoint: settings.database.admin, sources: sources, isExposed: settings.admin.exposed, logger: logger)
         StandardOutput.writeLine(
             ReadyLine(["link": "\(service.endpoint)", "node": "\(database.vault.node)"]).line)
         try await ProgramGroup(admin: admin, logger: logger, serve: { try await service.run() }).run()

@@ -23,7 +23,7 @@ struct Program: AsyncParsableCommand {
     @Option(help: "Name of this worker and of its credential: kernel-1, kernel-2, …") var name = "kernel-1"
 
     func run() async throws {
-        let settings = try await LocalSettings.load(directory: directory)
+        let settings = try await LocalSettings.load(directory: directory, filesNeeded: .kernel)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "kernel")
         if !ProcessHardening.disableCoreDumps() {
@@ -55,7 +55,8 @@ struct Program: AsyncParsableCommand {
                 return String(decoding: text, as: UTF8.self)
             })
         let admin = AdminService(
-            endpoint: settings.kernelAdmin(index: index), sources: sources, logger: logger)
+            endpoint: settings.kernelAdmin(index: index), sources: sources, isExposed: settings.admin.exposed,
+            logger: logger)
         try await ProgramGroup(
             admin: admin, logger: logger, serve: { try await kernel.run() }, beside: { await keeper.run() }
         ).run()
@@ -66,15 +67,10 @@ struct Program: AsyncParsableCommand {
     private func configuration(_ settings: LocalSettings) throws -> KernelConfiguration {
         let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
         var configuration = KernelConfiguration(
-            name: name, node: credential.current().name.node, peerEndpoints: settings.peers.listen)
-        configuration.sharesPeerEndpoints = settings.node.workers > 1
-        configuration.advertisedEndpoints = settings.peers.advertise
-        configuration.linkEndpoint = settings.kernelLink(index: index)
+            name: name, node: credential.current().name.node, settings, index: index)
         configuration.credential = credential
-        configuration.adminAddress = "\(settings.kernelAdmin(index: index))"
         configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
         configuration.resumesSessions = true
-        configuration.eventLoopCount = settings.kernel.eventLoops
         return configuration
     }
 }

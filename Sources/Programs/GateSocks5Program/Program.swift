@@ -23,7 +23,7 @@ struct Program: AsyncParsableCommand {
     @Option(help: "Name of this replica and of its credential.") var name = "socks5-1"
 
     func run() async throws {
-        let settings = try await LocalSettings.load(directory: directory)
+        let settings = try await LocalSettings.load(directory: directory, filesNeeded: [])
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "socks5")
         if !ProcessHardening.disableCoreDumps() {
@@ -49,7 +49,8 @@ struct Program: AsyncParsableCommand {
         let sources = AdminService.Sources(
             metrics: { metrics.text() },
             unreadiness: { service.extender.attachedWorkers.isEmpty ? "no worker is attached" : nil })
-        let admin = AdminService(endpoint: settings.socks5.admin, sources: sources, logger: logger)
+        let admin = AdminService(
+            endpoint: settings.socks5.admin, sources: sources, isExposed: settings.admin.exposed, logger: logger)
         try await ProgramGroup(
             admin: admin, logger: logger, serve: { try await service.run() }
         ).run()

@@ -3,14 +3,15 @@ internal import Hummingbird
 package import Logging
 internal import ServiceLifecycle
 
-/// Metrics, health and status of one process over HTTP, on this machine only: there is no authentication.
+/// Metrics, health and status of one process over HTTP. There is no authentication: it is for this machine only, or
+/// *exposed*, and then without what names sessions and peers.
 ///
 /// | path | answer |
 /// | --- | --- |
 /// | `/metrics` | Prometheus text 0.0.4 |
 /// | `/healthz` | 200 while the process serves HTTP at all |
 /// | `/readyz` | 200 if it can do its work, else 503 with the reason |
-/// | `/status` | JSON of what it does now |
+/// | `/status` | JSON of what it does now; not there where exposed |
 package struct AdminService: Service {
     /// What the answers are made from; each closure is called once a request.
     package struct Sources: Sendable {
@@ -34,18 +35,21 @@ package struct AdminService: Service {
 
     private let endpoint: Endpoint
     private let sources: Sources
+    private let isExposed: Bool
     private let onBound: @Sendable (Endpoint) -> Void
     private let logger: Logger
 
     /// - Parameters:
-    ///   - endpoint: A loopback address; port 0 lets the system choose.
+    ///   - endpoint: A loopback address, or any where exposed; port 0 lets the system choose.
+    ///   - isExposed: Whether other machines may ask; then there is no `/status`.
     ///   - onBound: Called once with the port that was really bound.
     package init(
-        endpoint: Endpoint, sources: Sources, logger: Logger,
+        endpoint: Endpoint, sources: Sources, isExposed: Bool = false, logger: Logger,
         onBound: @escaping @Sendable (Endpoint) -> Void = { _ in }
     ) {
         self.endpoint = endpoint
         self.sources = sources
+        self.isExposed = isExposed
         self.logger = logger
         self.onBound = onBound
     }
@@ -78,6 +82,7 @@ package struct AdminService: Service {
             }
             return answer(.ok, "text/plain", "ready\n")
         }
+        guard !isExposed else { return router }
         router.get("status") { _, _ in answer(.ok, "application/json", await sources.status() + "\n") }
         return router
     }

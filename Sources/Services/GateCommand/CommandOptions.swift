@@ -11,12 +11,13 @@ struct NodeOptions: ParsableArguments {
     /// The folder, absolute.
     var path: String { NodeOptions.absolute(directory ?? NodeOptions.fallback) }
 
-    /// The node's local settings; prints every fault and fails where they are wrong.
-    func settings() async throws -> LocalSettings { try await NodeOptions.settings(of: path) }
+    /// The node's local settings; prints every fault and fails where they are wrong. A command opens none of the files
+    /// that they name, so it works where only its credential is.
+    func settings() async throws -> LocalSettings { try await NodeOptions.settings(of: path, filesNeeded: []) }
 
-    static func settings(of path: String) async throws -> LocalSettings {
+    static func settings(of path: String, filesNeeded: NeededFiles) async throws -> LocalSettings {
         do {
-            return try await LocalSettings.load(directory: path)
+            return try await LocalSettings.load(directory: path, filesNeeded: filesNeeded)
         } catch {
             throw CommandFailure("the settings are wrong:\n" + error.faults.map { "  \($0)" }.joined(separator: "\n"))
         }

@@ -21,7 +21,7 @@ struct ConfigCommand: AsyncParsableCommand {
                     let yaml = try ConfigCommand.read(file)
                     _ = try await LocalSettings.load(
                         yaml: yaml, directory: (file as NSString).deletingLastPathComponent,
-                        environment: ProcessInfo.processInfo.environment, filesNeeded: false)
+                        environment: ProcessInfo.processInfo.environment, filesNeeded: [])
                 } else {
                     _ = try await LocalSettings.load(directory: node.path)
                 }

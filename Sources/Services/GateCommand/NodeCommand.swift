@@ -24,7 +24,7 @@ struct NodeCommand: AsyncParsableCommand {
     var directory: String?
 
     func run() async throws {
-        let settings = try await NodeOptions.settings(of: node.path(given: directory))
+        let settings = try await NodeOptions.settings(of: node.path(given: directory), filesNeeded: .all)
         let uuid = try NodeIdentityName.node(of: settings)
         let children = try NodeChildren.all(of: settings)
         let lock = try NodeLock(directory: settings.directory)

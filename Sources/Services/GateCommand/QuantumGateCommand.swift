@@ -24,7 +24,8 @@ package struct QuantumGateCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Looking",
                 subcommands: [
-                    StatusCommand.self, SessionsCommand.self, CircuitsCommand.self, WorkersCommand.self,
+                    StatusCommand.self, HealthCommand.self, SessionsCommand.self, CircuitsCommand.self,
+                    WorkersCommand.self,
                     ExtendersCommand.self, CardCommand.self,
                 ]),
             CommandGroup(

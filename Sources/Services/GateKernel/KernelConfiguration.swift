@@ -1,6 +1,7 @@
 package import GateCrypto
 package import GateLinkTransport
 package import GateModel
+package import GateSettings
 
 /// What a worker is told at its start; what all workers of a node share is in the database instead.
 package struct KernelConfiguration: Sendable {
@@ -12,10 +13,16 @@ package struct KernelConfiguration: Sendable {
     package var peerEndpoints: [Endpoint]
     /// Whether other workers on this machine listen at the same addresses.
     package var sharesPeerEndpoints = false
+    /// Load balancers whose PROXY header stands before each connection; empty: connections come from peers themselves.
+    package var proxyNetworks: [AddressBlock] = []
     /// Where peers are told to connect; empty: `peerEndpoints`.
     package var advertisedEndpoints: [Endpoint] = []
     /// Where extenders attach over TCP; `nil`: only those in this process.
     package var linkEndpoint: Endpoint?
+    /// Where extenders are told to attach.
+    package var linkAdvertisement = LinkAdvertisement.auto
+    /// Where the database service is, to know this machine's address on the way to it; `nil` where it is in this process.
+    package var databaseEndpoint: Endpoint?
     /// Its link credential; needed with `linkEndpoint`.
     package var credential: LinkCredentialSource?
     /// Where its metrics are, for the registry; empty where nowhere.

@@ -32,7 +32,7 @@ extension RunningKernel {
         table.use(settings)
         let kernel = KernelState(logger: logger, metrics: KernelMetrics(worker: configuration.name), peers: table)
         let contexts = try makeContexts(configuration, credentials, settings, group: group, logger: logger)
-        let gate = PeerGate(bans: bans)
+        let gate = PeerGate(bans: bans, balancers: configuration.proxyNetworks)
         gate.use(settings)
         let host = SessionHost(
             own: configuration.node, resumesSessions: configuration.resumesSessions, kernel: kernel, table: table,
@@ -72,9 +72,10 @@ extension RunningKernel {
             host: host, listeners: listeners, contexts: contexts, worker: configuration.name, store: store,
             logger: logger)
         let lease = settings[NodeSettings.workerLease]
+        let link = await AdvertisedLink.endpoint(of: links, configuration, group: group)
         let row = try await store.registerWorker(
             WorkerRegistration(
-                name: configuration.name, linkAddress: links.map { "\($0.endpoint)" } ?? "",
+                name: configuration.name, linkAddress: link.map { "\($0)" } ?? "",
                 adminAddress: configuration.adminAddress),
             lease: lease)
         let health = WorkerHealth(certifiedUntil: notAfter, at: SystemClock.now())

@@ -1,5 +1,6 @@
 import Foundation
 package import GateCrypto
+import GateModel
 
 /// Why a shared secret's file cannot be used. No case quotes the file.
 package enum SharedSecretFileFailure: Error, Equatable, Sendable, CustomStringConvertible {
@@ -31,7 +32,9 @@ package enum SharedSecretFile {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .noAccess(path: path) }
-        guard status.st_mode & 0o077 == 0 else { throw .notPrivate(path: path) }
+        guard FilePrivacy.isPrivate(mode: status.st_mode, owner: status.st_uid, user: geteuid()) else {
+            throw .notPrivate(path: path)
+        }
         var line = [UInt8](repeating: 0, count: bytesMax)
         defer { line.withUnsafeMutableBytes { Sodium.wipe($0) } }
         let count = line.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }

@@ -31,6 +31,8 @@ package enum FuzzEntry: String, CaseIterable, Sendable {
     case peerCards
     /// The local settings file.
     case settingsText
+    /// What a balancer puts before a connection's first byte.
+    case proxyHeader
 
     /// How an entry is run.
     package enum Body: Sendable {
@@ -55,6 +57,7 @@ package enum FuzzEntry: String, CaseIterable, Sendable {
         case .nodeExport: .suspending(NodeExportInput.run)
         case .peerCards: .immediate(NameInput.run)
         case .settingsText: .suspending(SettingsInput.run)
+        case .proxyHeader: .immediate(ProxyHeaderInput.run)
         }
     }
 
@@ -83,6 +86,7 @@ package enum FuzzEntry: String, CaseIterable, Sendable {
         case .nodeExport: try await NodeExportInput.seeds()
         case .peerCards: NameInput.seeds
         case .settingsText: SettingsInput.seeds
+        case .proxyHeader: ProxyHeaderInput.seeds
         }
     }
 }

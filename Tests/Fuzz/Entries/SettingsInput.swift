@@ -11,7 +11,7 @@ enum SettingsInput {
 
     private static func load(_ yaml: String) async -> LocalSettings? {
         do throws(SettingsFaults) {
-            return try await LocalSettings.load(yaml: yaml, directory: "/node", environment: [:], filesNeeded: false)
+            return try await LocalSettings.load(yaml: yaml, directory: "/node", environment: [:], filesNeeded: [])
         } catch {
             precondition(!error.faults.isEmpty, "what is refused has a fault")
             return nil

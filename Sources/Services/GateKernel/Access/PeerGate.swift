@@ -18,6 +18,8 @@ final class PeerGate: Sendable {
         case full = "the worker holds as many sessions as it may (setting sessions.maximum)"
         case subnet = "its network holds as many connections as it may (settings sessions.per-ipv4-subnet, -ipv6-)"
         case draining = "the worker is draining"
+        case bypassing = "it did not come through a balancer (setting peers.proxyFrom)"
+        case headerless = "it began with no PROXY header of version 2 that names its client (setting peers.proxyFrom)"
 
         /// The value of the label `reason` in metrics.
         var label: String {
@@ -29,6 +31,8 @@ final class PeerGate: Sendable {
             case .full: "full"
             case .subnet: "subnet"
             case .draining: "draining"
+            case .bypassing: "bypassing"
+            case .headerless: "headerless"
             }
         }
     }
@@ -39,10 +43,14 @@ final class PeerGate: Sendable {
         var subnets = SubnetLimiter()
         var sessionsMaximum = NodeSettings.sessionsMaximum.fallback
         var isDraining = false
+        var halfOpenMaximum = AttemptSettings().halfOpenTotal
+        var headersAwaited = 0
         var notesBegan: MonotonicInstant?
         var noteCount = 0
     }
 
+    /// Who puts a PROXY header before each connection; empty: nobody, peers connect themselves.
+    private let balancers: [AddressBlock]
     private let state = Mutex(State())
     private let bans: BanTable
 
@@ -52,7 +60,10 @@ final class PeerGate: Sendable {
     /// See ``notesMax``.
     static let notesInterval = Duration.seconds(1)
 
-    init(bans: BanTable = BanTable()) { self.bans = bans }
+    init(bans: BanTable = BanTable(), balancers: [AddressBlock] = []) {
+        self.bans = bans
+        self.balancers = balancers
+    }
 
     /// A connection came in while so many sessions stand. `nil`: go on; call ``ended(_:)`` when its handshake is over,
     /// either way, and ``left(_:)`` when the connection is.
@@ -75,6 +86,23 @@ final class PeerGate: Sendable {
             }
         }
     }
+
+    /// Whether connections come through balancers, and tell by a header from where.
+    var awaitsHeaders: Bool { !balancers.isEmpty }
+
+    /// A connection came in that is to begin with a balancer's header. `nil`: wait for it, and call ``headerEnded()``
+    /// when it is there or will not come. As many may wait as handshakes may be under way.
+    func balancerConnected(from address: IPAddress) -> Refusal? {
+        guard balancers.contains(where: { $0.contains(address) }) else { return .bypassing }
+        return state.withLock { state in
+            guard state.headersAwaited < state.halfOpenMaximum else { return .crowded }
+            state.headersAwaited += 1
+            return nil
+        }
+    }
+
+    /// See ``balancerConnected(from:)``.
+    func headerEnded() { state.withLock { $0.headersAwaited -= 1 } }
 
     /// A handshake that was let in is over.
     func ended(_ address: IPAddress) { state.withLock { $0.limiter.ended(address) } }
@@ -117,6 +145,7 @@ final class PeerGate: Sendable {
             state.limiter.settings.halfOpenTotal = values[NodeSettings.handshakeHalfOpen]
             state.subnets.ipv4Maximum = values[NodeSettings.sessionsPerIPv4Subnet]
             state.subnets.ipv6Maximum = values[NodeSettings.sessionsPerIPv6Subnet]
+            state.halfOpenMaximum = values[NodeSettings.handshakeHalfOpen]
             state.sessionsMaximum = values[NodeSettings.sessionsMaximum]
         }
     }

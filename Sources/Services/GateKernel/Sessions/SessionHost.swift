@@ -50,26 +50,6 @@ final class SessionHost: Sendable {
     /// Renews the worker's lease, and so learns what its row in the registry says now.
     func renewLease() async { await registry?.renew() }
 
-    /// A connection that another node opened: turned away, or given the peer protocol. On its loop; throwing closes it.
-    func accept(_ channel: any Channel) throws {
-        kernel.metrics.connectionsAccepted.add()
-        guard let address = channel.remoteAddress, let ip = address.ip else { throw ChannelError.unknownLocalAddress }
-        let refusal = gate.attempted(
-            from: ip, sessionCount: kernel.sessionCount, at: SystemClock.now(), wall: SystemClock.wall())
-        if let refusal {
-            turnedAway(address, refusal)
-            throw TurnedAway()
-        }
-        do {
-            let origin = SessionOwner.Origin(isRelayed: false, address: address, counted: ip, admitted: ip)
-            try install(on: channel, origin, outcome: nil) { PeerConnection(accepting: [.peer], environment: $0) }
-        } catch {
-            gate.ended(ip)
-            gate.left(ip)
-            throw error
-        }
-    }
-
     /// A connection that this worker dials; with `suspended`, to go on with that session, on its loop.
     func dial(
         _ node: NodeUUID, on channel: any Channel, at address: SocketAddress, anonymous: Bool,
@@ -84,10 +64,7 @@ final class SessionHost: Sendable {
         }
     }
 
-    /// Why a connection is closed before its first byte.
-    struct TurnedAway: Error {}
-
-    private func install(
+    func install(
         on channel: any Channel, _ origin: SessionOwner.Origin, outcome: EventLoopPromise<SessionEndpoint>?,
         _ connection: (SessionEnvironment) -> PeerConnection
     ) throws {
@@ -137,14 +114,6 @@ final class SessionHost: Sendable {
             PeerSighting(
                 node: node, bundleHash: proof.bundleHash, features: proof.features, isRelay: nil,
                 record: [], at: SystemClock.wall()))
-    }
-
-    private func turnedAway(_ address: SocketAddress, _ refusal: PeerGate.Refusal) {
-        kernel.metrics.connectionsRefused[refusal]?.add()
-        guard gate.mayNote(at: SystemClock.now()) else { return }
-        noteRefusal(of: nil, at: "\(address)", isInbound: true, refusal.rawValue)
-        kernel.logger.info(
-            "Connection turned away", metadata: ["address": "\(address)", "reason": "\(refusal.rawValue)"])
     }
 
     /// A connection that another node opened ended before a session stood.

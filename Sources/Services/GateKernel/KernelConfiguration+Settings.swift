@@ -1,0 +1,19 @@
+package import GateModel
+package import GateSettings
+
+extension KernelConfiguration {
+    /// What a machine's settings say of its worker with this index (from 0); credential and shared secret are the
+    /// caller's to load.
+    package init(name: String, node: NodeUUID, _ settings: LocalSettings, index: Int) {
+        self.init(name: name, node: node, peerEndpoints: settings.peers.listen)
+        sharesPeerEndpoints = settings.node.workers > 1
+        proxyNetworks = settings.peers.proxyFrom
+        advertisedEndpoints = settings.peers.advertise
+        linkEndpoint = settings.kernelLink(index: index)
+        linkAdvertisement = settings.kernel.advertise
+        databaseEndpoint = settings.database.link
+        // Commands ask there for `/status`, which an exposed port does not serve.
+        adminAddress = settings.admin.exposed ? "" : "\(settings.kernelAdmin(index: index))"
+        eventLoopCount = settings.kernel.eventLoops
+    }
+}
