@@ -87,4 +87,35 @@ import Testing
     func `what is no block is refused`(text: String) {
         #expect(AddressBlock(argument: text) == nil)
     }
+
+    @Test func `bans are listed with their ends, without one as long as nobody lifts them`() throws {
+        let node = AccessSubject.node(NodeUUID(UUIDBytes(high: 1, low: 1)))
+        let block = try #require(AccessSubject(argument: "203.0.113.0/24"))
+        let listing = BanListing.listing(of: [
+            BanRow(
+                subject: block, since: UnixTime(seconds: 0), until: UnixTime(seconds: 60), reason: "floods",
+                author: "operator", isEarned: false),
+            BanRow(
+                subject: node, since: UnixTime(seconds: 0), until: nil, reason: "", author: "operator", isEarned: false),
+        ])
+        #expect(listing.rows.map(\.until) == ["1970-01-01T00:01:00Z", nil])
+        #expect(listing.table().contains("203.0.113.0/24"))
+        #expect(listing.table().contains("lifted"))
+    }
+
+    @Test(arguments: ["2h", "90s", "500ms"])
+    func `a ban's length is read as settings are`(text: String) {
+        #expect(BanLength(argument: text)?.duration == Duration.read(text))
+    }
+
+    @Test(arguments: ["", "2", "2 h", "-1s", "soon"])
+    func `what is no length is refused`(text: String) {
+        #expect(BanLength(argument: text) == nil)
+    }
+
+    @Test func `peers are listed with their reputation, the best where nothing is known`() {
+        let rows = (1...2).map { PeerRow(node: NodeUUID(UUIDBytes(high: $0, low: 1))) }
+        let listing = PeerListing.listing(of: rows, [.node(rows[0].node): -100])
+        #expect(listing.rows.map(\.reputation) == [-100, 100])
+    }
 }

@@ -7,10 +7,11 @@ enum StoreConversation {
     static func hold(_ store: LinkStore) async {
         await settings(store)
         await peers(store)
+        await reputation(store)
         await workers(store)
         await data(store)
         await identity(store)
-        _ = try? await store.changes(of: [.settings, .peers, .workers, .data(StoreInput.extender)])
+        _ = try? await store.changes(of: [.settings, .peers, .bans, .workers, .data(StoreInput.extender)])
     }
 
     private static func settings(_ store: LinkStore) async {
@@ -45,6 +46,19 @@ enum StoreConversation {
             at: UnixTime(seconds: 100))
         _ = try? await store.notePeers([sighting])
         try? await store.removePeer(node)
+    }
+
+    private static func reputation(_ store: LinkStore) async {
+        let (node, host) = (AccessSubject.node(StoreInput.node), AccessSubject.host(.v4(0xcb00_7107)))
+        try? await store.noteCharges([
+            ReputationCharge(subject: node, points: 200), ReputationCharge(subject: host, points: 20),
+        ])
+        _ = try? await store.reputations(of: [node, host])
+        _ = try? await store.lowReputations(after: host, limit: 10)
+        _ = try? await store.setBan(BanOrder(subject: host, length: .seconds(60), reason: "floods"), by: "ada")
+        _ = try? await store.ban(of: host)
+        _ = try? await store.bans(after: host, limit: 10)
+        try? await store.liftBan(of: host)
     }
 
     private static func workers(_ store: LinkStore) async {
