@@ -86,7 +86,8 @@ let modules = [
         name: "GateLinkTransport", layer: .edge, uses: ["GateModel", "GateLink", "GateTelemetry"],
         libraries: [nioCore, nioPosix, nio("NIOTLS"), nioSSL, x509, asn1, crypto, logging, metrics]),
     Module(
-        name: "GateLinkStore", layer: .edge, uses: ["GateModel", "GateLink", "GateStore", "GateLinkTransport"],
+        name: "GateLinkStore", layer: .edge,
+        uses: ["GateModel", "GateLink", "GateStore", "GateTelemetry", "GateLinkTransport"],
         libraries: [nioCore, protobuf, logging], excluded: ["Protocol"]),
     Module(
         name: "GateSQLite", layer: .edge, uses: ["GateModel", "GateAccess", "GateStore"], libraries: [grdb]),

@@ -118,7 +118,7 @@ import Testing
         #expect(programs.count == 3)
         for program in programs {
             let hardened = program.code.firstIndex { $0.contains("ProcessHardening.disableCoreDumps()") } ?? .max
-            let opened = program.code.firstIndex { $0.contains("LinkCredentialSource(") } ?? 0
+            let opened = program.code.firstIndex { $0.contains(#/Link(CredentialSource|Membership)\(/#) } ?? 0
             #expect(hardened < opened, "\(program.path)")
         }
     }

@@ -120,20 +120,20 @@ import Testing
     }
 }
 
-private struct Folder {
+struct Folder {
     let url: URL
     var database: String { url.appending(path: "node.sqlite").path }
     var key: String { url.appending(path: "vault.key").path }
 }
 
-private func withFolder(_ body: (Folder) async throws -> Void) async throws {
+func withFolder(_ body: (Folder) async throws -> Void) async throws {
     let url = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: url) }
     try await body(Folder(url: url))
 }
 
-private func withService(
+func withService(
     _ folder: Folder, _ body: (DatabaseService, LinkAuthority) async throws -> Void
 ) async throws {
     let node = try await NodeDatabase.initialise(path: folder.database, vaultKeyFile: folder.key)
@@ -149,7 +149,7 @@ private func withService(
     }
 }
 
-private func withStore(
+func withStore(
     _ service: DatabaseService, _ authority: LinkAuthority, _ role: LinkRole, _ name: String,
     _ body: (LinkStore) async throws -> Void
 ) async throws {
@@ -164,7 +164,7 @@ private func withStore(
     }
 }
 
-private func credential(
+func credential(
     _ authority: LinkAuthority, _ role: LinkRole, _ name: String
 ) throws -> LinkCredentialSource {
     return LinkCredentialSource(try LinkCredential(try authority.issue(role: role, name: name)))

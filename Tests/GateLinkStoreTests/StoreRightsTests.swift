@@ -14,7 +14,8 @@ import Testing
     @Test(arguments: StoreMethod.allCases)
     func `who is of another kind is refused before anything is read`(method: StoreMethod) async throws {
         let dispatcher = Fixtures.dispatcher(memory)
-        for role in [LinkRole.kernel, socks, .operator, .database] where !method.permits(role) {
+        let joins = [LinkRole.join(.kernel), .join(.extender(ShippedExtender.socks5))]
+        for role in [LinkRole.kernel, socks, .operator, .database] + joins where !method.permits(role) {
             let caller = try Fixtures.link(role, "any")
             let reply = await dispatcher.reply(to: method.rawValue, ByteBuffer(), from: caller)
             #expect(reply.status == (method == .changes ? .unknownMethod : .refused))
@@ -29,10 +30,13 @@ import Testing
         let kernels = StoreMethod.allCases.filter { $0.permits(.kernel) }.count
         let extenders = StoreMethod.allCases.filter { $0.permits(socks) }
         let operators = StoreMethod.allCases.filter { $0.permits(.operator) }
-        #expect(kernels == 22)
-        #expect(extenders == [.settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes])
+        #expect(kernels == 23)
+        #expect(
+            extenders == [
+                .settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes, .linkRenew,
+            ])
         #expect(!operators.contains(.identityCertify))
-        #expect(operators.count == StoreMethod.allCases.count - 10)
+        #expect(operators.count == StoreMethod.allCases.count - 12)
         #expect(!StoreMethod.allCases.contains { $0.permits(.database) })
     }
 

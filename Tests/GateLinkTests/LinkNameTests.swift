@@ -26,6 +26,46 @@ private let other = NodeUUID(UUIDBytes(high: 1, low: 2))
     func `another spelling is no name`(uri: String) {
         #expect(LinkName(uri: uri) == nil)
     }
+
+    @Test(arguments: [LinkMemberRole.kernel, .extender(ShippedExtender.socks5)])
+    func `a join credential's name and its members' survive their URIs`(role: LinkMemberRole) throws {
+        let join = try #require(LinkName(node: node, role: .join(role), name: "pool"))
+        #expect(LinkName(uri: join.description) == join)
+        let member = try #require(LinkName(joiningBy: join, number: 0x0123_4567_89ab_cdef))
+        #expect(LinkName(uri: member.description) == member)
+        #expect(member.name.hasPrefix("pool-"))
+        #expect(member.name.utf8.count == "pool-".utf8.count + LinkName.memberBytes)
+        #expect(member.role == role.role)
+        #expect(member.joinName == join)
+        #expect(join.joinName == nil)
+        #expect(LinkName(joiningBy: member, number: 1) == nil)
+    }
+
+    @Test func `members with other numbers have other names, and a member's is nobody's own name`() throws {
+        let join = try #require(LinkName(node: node, role: .join(.kernel), name: "pool"))
+        let names = Set((0..<1000).compactMap { LinkName(joiningBy: join, number: $0 << 40 | $0) })
+        #expect(names.count == 1000)
+        let member = try #require(names.first)
+        let own = try #require(LinkName(node: node, role: .kernel, name: member.name))
+        #expect(own != member)
+        #expect(own.description != member.description)
+    }
+
+    @Test func `a join credential's name leaves room for its members`() throws {
+        let longest = String(repeating: "x", count: LinkName.familyBytesMax)
+        let join = try #require(LinkName(node: node, role: .join(.kernel), name: longest))
+        #expect(LinkName(joiningBy: join, number: .max)?.name.utf8.count == LinkName.nameBytesMax)
+        #expect(LinkName(node: node, role: .join(.kernel), name: longest + "x") == nil)
+    }
+
+    @Test(arguments: [
+        "join/operator/a", "join/database/a", "join/kernel/", "join/kernel", "join/a", "join/extender/a/b",
+        "join/kernel/a/abcdefghijkl", "database/a/abcdefghijkl", "operator/a/abcdefghijkl", "kernel/a/abcdefghijk",
+        "kernel/a/abcdefghijk1", "kernel/a/ABCDEFGHIJKL", "kernel//abcdefghijkl", "kernel/a/abcdefghijkl/abcdefghijkl",
+    ])
+    func `no other role has joined or lets join`(path: String) {
+        #expect(LinkName(uri: "spiffe://\(node)/\(path)") == nil)
+    }
 }
 
 @Suite struct Judgement {

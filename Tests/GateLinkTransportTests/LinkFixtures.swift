@@ -154,7 +154,7 @@ func kernelService(events: EventBook, responder: (any LinkResponder)? = EchoResp
         admit: { peer in
             switch peer.name.role {
             case .extender(let extender): .granted(.attaching(as: extender))
-            case .kernel, .database, .operator: .granted(.none)
+            case .kernel, .database, .operator, .join: .granted(.none)
             }
         },
         makeDelegate: events.makeDelegate, responder: responder)

@@ -8,7 +8,7 @@ package enum LinkAdmission: Equatable, Sendable {
 
 /// The side that was dialled: from hello to an open link.
 ///
-///     awaitingHello ──hello──▶ awaitingAdmission ──granted──▶ settled        (kernel, database, operator)
+///     awaitingHello ──hello──▶ awaitingAdmission ──granted──▶ settled        (no extender)
 ///           │                        │      └─────granted──▶ awaitingAttach ──attach──▶ settled   (extender)
 ///           └──────── unexpected, refused ─────────────────────────┴──────────────────────▲
 package enum LinkReception: Equatable, Sendable {
@@ -76,7 +76,7 @@ package enum LinkReception: Equatable, Sendable {
             case .extender:
                 self = .awaitingAttach(name, grant)
                 return .send(welcome)
-            case .kernel, .database, .operator:
+            case .kernel, .database, .operator, .join:
                 self = .settled
                 return .open(welcome, grant, attach: nil)
             }

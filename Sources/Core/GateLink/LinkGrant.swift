@@ -23,6 +23,12 @@ package struct LinkGrant: Hashable, Sendable {
         self.mayChange = mayChange
     }
 
+    /// Whether this grants everything that `other` does.
+    package func includes(_ other: LinkGrant) -> Bool {
+        Set(extenders).isSuperset(of: other.extenders) && (mayConnect || !other.mayConnect)
+            && (mayRead || !other.mayRead) && (mayChange || !other.mayChange)
+    }
+
     /// What an extender's replica needs: to attach as that extender and, mostly, to connect.
     package static func attaching(as extender: ExtenderID, mayConnect: Bool = true) -> LinkGrant {
         LinkGrant(extenders: [extender], mayConnect: mayConnect, mayRead: false, mayChange: false)

@@ -26,6 +26,8 @@ package enum StoreLimit {
     package static let sessionSecretBytes = 128
     /// How long a session's row is kept after its worker ended or died, so that its peer may go on elsewhere.
     package static let sessionAfterlife = Duration.seconds(3600)
+    /// Names of workers that joined and are gone whose ids are kept; the oldest are forgotten.
+    package static let joinedWorkerNames = 4096
     /// Refusals that are kept; older ones are forgotten.
     package static let refusals = 1000
     /// Bytes of a refusal's reason.

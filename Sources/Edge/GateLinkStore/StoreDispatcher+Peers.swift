@@ -77,7 +77,7 @@ extension StoreDispatcher {
         }
     }
 
-    private func blob(_ bytes: [UInt8]) -> ByteBuffer {
+    func blob(_ bytes: [UInt8]) -> ByteBuffer {
         var reply = WireBlob()
         reply.bytes = blobData(bytes)
         return serialized(reply)

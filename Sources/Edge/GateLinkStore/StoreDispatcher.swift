@@ -11,11 +11,17 @@ package struct StoreDispatcher: Sendable {
     let store: any ServedStore
     let certifier: any WorkerCertifier
     let keeper: any SessionKeeper
+    /// Who signs link certificates; `nil`: nobody here.
+    let links: (any LinkCertifier)?
 
-    package init(store: any ServedStore, certifier: any WorkerCertifier, keeper: any SessionKeeper) {
+    package init(
+        store: any ServedStore, certifier: any WorkerCertifier, keeper: any SessionKeeper,
+        links: (any LinkCertifier)? = nil
+    ) {
         self.store = store
         self.certifier = certifier
         self.keeper = keeper
+        self.links = links
     }
 
     /// The reply to one request; never throws, a failure is a reply.
@@ -48,7 +54,7 @@ package struct StoreDispatcher: Sendable {
         _ method: StoreMethod, _ body: ByteBuffer, _ caller: LinkName
     ) async throws(StoreFailure) -> StoreCall {
         guard method.permits(caller.role) else { throw .notPermitted }
-        let rights = try await store.rights(of: caller.rightsName) ?? RightsRow(name: caller.rightsName)
+        let rights = try await store.rights(of: caller)
         guard !rights.isRevoked else { throw .notPermitted }
         return StoreCall(method: method, body: body, caller: caller, rights: rights)
     }
@@ -65,6 +71,7 @@ package struct StoreDispatcher: Sendable {
         case .rightsGet, .rightsList, .rightsSet, .rightsRemove: try await rights(call)
         case .dataGet, .dataList, .dataCommit, .dataUsage, .dataQuota: try await data(call)
         case .identityBundle, .identityRecord, .identityChallenge, .identityCertify: try await identity(call)
+        case .linkJoin, .linkRenew, .linkAuthority: try await links(call)
         case .changes: throw .invalid("a watch is no request")
         }
     }
@@ -99,7 +106,7 @@ struct StoreCall: Sendable {
         case .operator: return
         case .extender(let own):
             guard own == extender, rights.extenders.contains(extender) else { throw .notPermitted }
-        case .kernel, .database: throw .notPermitted
+        case .kernel, .database, .join: throw .notPermitted
         }
     }
 
@@ -112,7 +119,7 @@ struct StoreCall: Sendable {
         case (.extender, .settings), (.extender, .workers): true
         case (.extender, .data(let extender)): (try? requireData(of: extender)) != nil
         case (.extender, .peers), (.extender, .addressRules), (.extender, .bans), (.extender, .rights): false
-        case (.database, _): false
+        case (.database, _), (.join, _): false
         }
     }
 }

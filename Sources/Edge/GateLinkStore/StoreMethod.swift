@@ -5,6 +5,8 @@ package import GateStore
 ///
 /// | methods                                       | kernel      | extender                        | operator |
 /// | --------------------------------------------- | ----------- | ------------------------------- | -------- |
+/// | link.renew                                    | who joined  | who joined                      | no       |
+/// | link.authority                                | no          | no                              | yes      |
 /// | settings.list                                 | all         | keys with its granted prefixes  | all      |
 /// | settings.set, settings.history                | no          | no                              | yes      |
 /// | peers.get, peers.list                         | yes         | no                              | yes      |
@@ -29,7 +31,8 @@ package import GateStore
 /// | identity.challenge, identity.certify          | own name    | no                              | no       |
 /// | changes (a watch)                             | all but data | its settings, workers, its data | all     |
 ///
-/// A name whose rights are revoked may do nothing, whatever its role.
+/// A join credential may ask `link.join` and nothing else. A name whose rights are revoked may do nothing, whatever its
+/// role; who joined is revoked with its join credential too.
 package enum StoreMethod: String, CaseIterable, Sendable {
     case settingsList = "settings.list"
     case settingsSet = "settings.set"
@@ -73,13 +76,17 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     case identityChallenge = "identity.challenge"
     case identityCertify = "identity.certify"
     case changes = "changes"
+    case linkJoin = "link.join"
+    case linkRenew = "link.renew"
+    case linkAuthority = "link.authority"
 
     /// Whether a role may ask at all; what of it, the dispatcher decides by name.
     package func permits(_ role: LinkRole) -> Bool {
         switch role {
         case .kernel: isForKernels
         case .extender: isForExtenders
-        case .operator: !isForKernelsOnly
+        case .operator: !isForKernelsOnly && self != .linkJoin && self != .linkRenew
+        case .join: self == .linkJoin
         case .database: false
         }
     }
@@ -89,7 +96,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
         switch self {
         case .peersNote, .sessionsNote, .refusalsNote, .reputationNote, .reputationGet, .dataCommit:
             LinkLimits.payloadBytesMax
-        case .peersEdit, .rightsSet, .settingsSet, .identityRecord: 16_384
+        case .peersEdit, .rightsSet, .settingsSet, .identityRecord, .linkAuthority: 16_384
         default: 4096
         }
     }
@@ -106,7 +113,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     private var isForKernels: Bool {
         switch self {
         case .settingsList, .peersGet, .peersList, .accessList, .reputationGet, .bansGet, .bansList, .workersList,
-            .rightsGet, .identityBundle, .identityRecord, .changes:
+            .rightsGet, .identityBundle, .identityRecord, .changes, .linkRenew:
             true
         default: isForKernelsOnly
         }
@@ -114,7 +121,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
 
     private var isForExtenders: Bool {
         switch self {
-        case .settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes: true
+        case .settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes, .linkRenew: true
         default: false
         }
     }
@@ -122,12 +129,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
 
 extension LinkName {
     /// The name without its node, as `RightsStore` keeps rights by: `kernel/kernel-1`, `extender/<uuid>/socks5-1`.
-    package var rightsName: String {
-        switch role {
-        case .kernel, .database, .operator: "\(role.kind.rawValue)/\(name)"
-        case .extender(let extender): "extender/\(extender)/\(name)"
-        }
-    }
+    package var rightsName: String { path }
 }
 
 extension RightsRow {
@@ -135,7 +137,10 @@ extension RightsRow {
     /// `prefixes`.
     package static func attaching(_ link: LinkName, settings prefixes: Set<String> = []) -> RightsRow {
         var row = RightsRow(name: link.rightsName, settingPrefixes: prefixes, mayConnect: true)
-        if case .extender(let extender) = link.role { row.extenders = [extender] }
+        switch link.role {
+        case .extender(let extender), .join(.extender(let extender)): row.extenders = [extender]
+        case .kernel, .database, .operator, .join(.kernel): break
+        }
         return row
     }
 }

@@ -31,7 +31,7 @@ package struct IssuedCredential: Sendable {
     }
 }
 
-/// Signs link certificates for one node. Its key stays with the operator.
+/// Signs link certificates for one node. Its key is the operator's; the database's vault may hold a sealed copy.
 package struct LinkAuthority: Sendable {
     /// How long an authority lives: ten years.
     package static let lifetimeDefault = Duration.seconds(3650 * 86_400)
@@ -72,28 +72,43 @@ package struct LinkAuthority: Sendable {
     /// Reads `certificate.pem` and `key.pem` in `directory`.
     package static func load(from directory: String) throws(LinkCredentialFailure) -> LinkAuthority {
         let path = "\(directory)/\(LinkCredential.File.certificate)"
-        let certificateText = try CredentialFile.read(path)
-        let keyText = try CredentialFile.readSecret("\(directory)/\(LinkCredential.File.key)")
-        guard let certificate = try? Certificate(pemEncoded: certificateText),
-            let key = try? Certificate.PrivateKey(pemEncoded: keyText), key.publicKey == certificate.publicKey,
+        let certificate = try CredentialFile.read(path)
+        let key = try CredentialFile.readSecret("\(directory)/\(LinkCredential.File.key)")
+        guard let authority = LinkAuthority(certificate: certificate, key: key) else { throw .malformed(path: path) }
+        return authority
+    }
+
+    /// Reads what ``texts()`` gives; `nil` for anything else, a key of another certificate included.
+    package init?(certificate: String, key: String) {
+        guard let certificate = try? Certificate(pemEncoded: certificate),
+            let key = try? Certificate.PrivateKey(pemEncoded: key), key.publicKey == certificate.publicKey,
             let leaf = try? LinkLeaf(certificate), leaf.uris.count == 1, let uri = leaf.uris.first,
             uri.hasPrefix("spiffe://"), let node = NodeUUID(text: uri.dropFirst("spiffe://".count))
-        else { throw .malformed(path: path) }
-        return LinkAuthority(node: node, certificate: certificate, key: key)
+        else { return nil }
+        self.init(node: node, certificate: certificate, key: key)
+    }
+
+    private init(node: NodeUUID, certificate: Certificate, key: Certificate.PrivateKey) {
+        self.node = node
+        self.certificate = certificate
+        self.key = key
+    }
+
+    /// Certificate and key as PEM. The key is the node's most powerful secret after its identity.
+    package func texts() throws(LinkCredentialFailure) -> (certificate: String, key: String) {
+        do {
+            return (try certificate.serializeAsPEM().pemString, try key.serializeAsPEM().pemString)
+        } catch {
+            throw .signing("\(error)")
+        }
     }
 
     /// Writes `certificate.pem` and `key.pem`, mode 0600, as a whole folder in one step.
     package func write(to directory: String) throws(LinkCredentialFailure) {
-        let files: [(name: String, text: String)]
-        do {
-            files = [
-                (LinkCredential.File.certificate, try certificate.serializeAsPEM().pemString),
-                (LinkCredential.File.key, try key.serializeAsPEM().pemString),
-            ]
-        } catch {
-            throw .signing("\(error)")
-        }
-        try CredentialFile.replace(directory, with: files)
+        let texts = try texts()
+        try CredentialFile.replace(
+            directory,
+            with: [(LinkCredential.File.certificate, texts.certificate), (LinkCredential.File.key, texts.key)])
     }
 
     /// Makes a key and signs a certificate that names `role` and `name` of this node.
@@ -108,24 +123,49 @@ package struct LinkAuthority: Sendable {
     func issue(uris: [String], lifetime: Duration, now: UnixTime) throws(LinkCredentialFailure) -> IssuedCredential {
         do {
             let leafKey = P256.Signing.PrivateKey()
-            let leaf = try Certificate(
-                version: .v3, serialNumber: .init(), publicKey: .init(leafKey.publicKey),
-                notValidBefore: (now + -LinkAuthority.backdating).date,
-                notValidAfter: min((now + lifetime.components.seconds).date, certificate.notValidAfter),
-                issuer: certificate.subject, subject: DistinguishedName { CommonName("QuantumGate link") },
-                signatureAlgorithm: .ecdsaWithSHA256,
-                extensions: Certificate.Extensions {
-                    Critical(BasicConstraints.notCertificateAuthority)
-                    Critical(KeyUsage(digitalSignature: true))
-                    try ExtendedKeyUsage([.serverAuth, .clientAuth])
-                    SubjectAlternativeNames(uris.map { .uniformResourceIdentifier($0) })
-                },
-                issuerPrivateKey: key)
+            let leaf = try sign(.init(leafKey.publicKey), uris: uris, lifetime: lifetime, now: now)
             return IssuedCredential(
                 certificate: try leaf.serializeAsPEM().pemString, key: leafKey.pemRepresentation,
                 authority: try certificate.serializeAsPEM().pemString)
         } catch {
             throw .signing("\(error)")
         }
+    }
+
+    /// Signs a certificate (DER) of this name for the key of a request that its holder made (``LinkKey/request()``).
+    package func certify(
+        request bytes: [UInt8], as name: LinkName, lifetime: Duration, now: UnixTime = .now()
+    ) throws(LinkCredentialFailure) -> [UInt8] {
+        guard name.node == node else { throw .badName(name.description) }
+        do {
+            let request = try CertificateSigningRequest(derEncoded: bytes)
+            guard P256.Signing.PublicKey(request.publicKey) != nil,
+                request.publicKey.isValidSignature(request.signature, for: request)
+            else { throw LinkCredentialFailure.signing("the request is not signed by a P-256 key that is its own") }
+            let leaf = try sign(request.publicKey, uris: [name.description], lifetime: lifetime, now: now)
+            var serializer = DER.Serializer()
+            try serializer.serialize(leaf)
+            return serializer.serializedBytes
+        } catch {
+            throw .signing("\(error)")
+        }
+    }
+
+    private func sign(
+        _ publicKey: Certificate.PublicKey, uris: [String], lifetime: Duration, now: UnixTime
+    ) throws -> Certificate {
+        try Certificate(
+            version: .v3, serialNumber: .init(), publicKey: publicKey,
+            notValidBefore: (now + -LinkAuthority.backdating).date,
+            notValidAfter: min((now + lifetime.components.seconds).date, certificate.notValidAfter),
+            issuer: certificate.subject, subject: DistinguishedName { CommonName("QuantumGate link") },
+            signatureAlgorithm: .ecdsaWithSHA256,
+            extensions: Certificate.Extensions {
+                Critical(BasicConstraints.notCertificateAuthority)
+                Critical(KeyUsage(digitalSignature: true))
+                try ExtendedKeyUsage([.serverAuth, .clientAuth])
+                SubjectAlternativeNames(uris.map { .uniformResourceIdentifier($0) })
+            },
+            issuerPrivateKey: key)
     }
 }

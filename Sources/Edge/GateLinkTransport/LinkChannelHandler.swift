@@ -61,6 +61,9 @@ final class LinkChannelHandler: ChannelInboundHandler {
         }
     }
 
+    /// What the other side may do, once the link is open.
+    var grant: LinkGrant? { if case .open(let link) = phase { link.grant } else { nil } }
+
     /// Must come before the first byte.
     func serve(_ conversation: LinkConversation) { self.conversation = conversation }
 

@@ -121,7 +121,7 @@ extension TLSConfiguration {
 
 /// Where a process takes its credential from: a folder that is read again when it has changed, or a fixed value.
 ///
-/// So a renewed certificate serves new links without a restart.
+/// So a renewed certificate serves new links without a restart. All who share a source follow it.
 package final class LinkCredentialSource: Sendable {
     private struct State {
         var credential: LinkCredential
@@ -138,7 +138,10 @@ package final class LinkCredentialSource: Sendable {
         state = Mutex(State(credential: try .load(from: directory), stamp: stamp))
     }
 
-    /// Always the same credential.
+    /// Puts another credential in place; for sources without a folder.
+    package func use(_ credential: LinkCredential) { state.withLock { $0.credential = credential } }
+
+    /// This credential, until another is put in place.
     package init(_ credential: LinkCredential) {
         directory = nil
         state = Mutex(State(credential: credential, stamp: nil))

@@ -88,6 +88,20 @@ package struct LinkSettings: Hashable, Sendable {
     /// First pause before dialling again; doubles up to the longest, each time varied by half.
     package var backoffFirst = Duration.milliseconds(100)
     package var backoffLongest = Duration.seconds(5)
+    /// How long a place has to open the link in the first round where there are several to try; doubles with each round,
+    /// up to `openingTime`.
+    package var openingTimeAmongMany = Duration.milliseconds(700)
 
     package init() {}
+
+    /// Silence after which a replica of the database service counts as dead, so that another can answer.
+    package static let databaseDeadAfter = Duration.seconds(4)
+
+    /// The clocks of links to the database service: another replica does as well, so a silent one is left soon.
+    package static var database: LinkSettings {
+        var settings = LinkSettings()
+        settings.pingAfter = .seconds(1)
+        settings.deadAfter = databaseDeadAfter
+        return settings
+    }
 }

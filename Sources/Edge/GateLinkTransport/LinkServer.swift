@@ -66,9 +66,24 @@ package final class LinkServer: Sendable {
         }
     }
 
-    /// Closes the links of whoever has this name: its credential is revoked, or its rights have changed.
+    /// Closes the links of whoever has this name.
     package func close(name: LinkName, _ goAway: LinkGoAway) {
         for link in open.withLock({ Array($0.values) }) { link.leave(goAway, onlyIf: name) }
+    }
+
+    /// Asks anew about links, one after the other; those for which `judge` gives a reason are closed with it.
+    ///
+    /// - Parameters:
+    ///   - names: which links.
+    ///   - judge: takes what the link was granted; `nil` while it is not open yet.
+    package func recheck(
+        _ names: (LinkName) -> Bool, judge: (LinkName, LinkGrant?) async -> LinkGoAway?
+    ) async {
+        for link in open.withLock({ Array($0.values) }) {
+            guard let (name, grant) = await link.holder(), names(name), let goAway = await judge(name, grant)
+            else { continue }
+            link.leave(goAway, onlyIf: name)
+        }
     }
 
     private func admitsMore(_ link: AcceptedLink) -> Bool {
@@ -132,6 +147,11 @@ final class AcceptedLink: Sendable {
             guard name == nil || self.handler.value.peerName == name else { return }
             self.handler.value.leave(goAway)
         }
+    }
+
+    /// Who is at the other end and what it was granted; `nil` while that is not known, and once the link has ended.
+    func holder() async -> (LinkName, LinkGrant?)? {
+        try? await eventLoop.submit { self.handler.value.peerName.map { ($0, self.handler.value.grant) } }.get()
     }
 
     /// Why the link ended; `nil` while it has not.

@@ -15,6 +15,7 @@ extension SQLiteStore: WorkerStore {
             try db.execute(sql: "DELETE FROM worker WHERE name = ? OR lease_ends <= ?", arguments: [name, now])
             let count = try Int.fetchOne(db, sql: "SELECT count(*) FROM worker") ?? 0
             guard count < StoreLimit.workers else { throw StoreFailure.quotaExceeded }
+            try forgetJoined(in: db)
             try db.execute(sql: "INSERT OR IGNORE INTO worker_name (name) VALUES (?)", arguments: [name])
             try db.execute(sql: "UPDATE counter SET value = value + 1 WHERE name = 'epoch'")
             try db.execute(
@@ -107,6 +108,17 @@ extension SQLiteStore: RefusalStore {
             ).map(RefusalRow.init(row:))
         }
     }
+}
+
+/// Forgets the oldest names of workers that joined and are gone, so that restarts leave no row for ever. Their ids are
+/// never given again.
+private func forgetJoined(in db: Database) throws {
+    try db.execute(
+        sql: """
+            DELETE FROM worker_name WHERE name GLOB ? AND id NOT IN (SELECT id FROM worker)
+            AND id <= (SELECT max(id) FROM worker_name) - ?
+            """,
+        arguments: ["*-" + String(repeating: "[a-z2-7]", count: 12), StoreLimit.joinedWorkerNames])
 }
 
 func requireLease(_ name: String, _ epoch: WorkerEpoch, in db: Database, now: Int64) throws {

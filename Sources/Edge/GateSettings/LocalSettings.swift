@@ -74,10 +74,17 @@ package struct DatabaseLocalSettings: Equatable, Sendable {
     package var path = "data/node.sqlite"
     /// File with the key under which the vault's secrets are encrypted.
     package var vaultKeyFile = "secrets/vault.key"
-    /// Where the database service takes links, and where kernels, extenders and commands dial it.
+    /// Where the database service on this machine takes links.
     package var link = Endpoint(host: "127.0.0.1", port: 7720)
+    /// Where kernels, extenders and commands dial the replicas of the database service; empty: at `link`.
+    package var endpoints: [Endpoint] = []
     /// Metrics and health of the database service.
     package var admin = Endpoint(host: "127.0.0.1", port: 7731)
+
+    package static let endpointCountMax = 16
+
+    /// Where to dial: `endpoints`, or `link` where there are none.
+    package var dialled: [Endpoint] { endpoints.isEmpty ? [link] : endpoints }
 }
 
 /// The SOCKS5 extender on this machine.

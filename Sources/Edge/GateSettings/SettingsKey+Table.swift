@@ -46,6 +46,10 @@ extension SettingsKey {
         .scalar(
             "database.link", "Where the database service takes links", example: "127.0.0.1:7720", \.database.link,
             parse: endpoint, write: quoted),
+        .list(
+            "database.endpoints", "Where to dial the database service's replicas; none: at database.link",
+            example: "[\"database-1:7720\", \"database-2:7720\"]", most: DatabaseLocalSettings.endpointCountMax,
+            \.database.endpoints, parse: endpoint, write: quoted),
         .scalar(
             "database.admin", "Metrics and health of the database service", example: "127.0.0.1:7731",
             \.database.admin, parse: endpoint, write: quoted),

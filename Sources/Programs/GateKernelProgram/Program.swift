@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import CWipe
-internal import Foundation
 internal import GateAdmin
 internal import GateCrypto
 internal import GateKernel
@@ -21,6 +20,7 @@ struct Program: AsyncParsableCommand {
         discussion: "Started by `quantumgate node`, or by whatever runs your services.")
     @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
     @Option(help: "Name of this worker and of its credential: kernel-1, kernel-2, …") var name = "kernel-1"
+    @Option(help: "Join as one more worker by this join credential, under a name of its own.") var join: String?
 
     func run() async throws {
         let settings = try await LocalSettings.load(directory: directory, filesNeeded: .kernel)
@@ -32,13 +32,17 @@ struct Program: AsyncParsableCommand {
         ProcessHardening.raiseDescriptorLimit()
         StandardInputGuard().start()
 
-        let configuration = try configuration(settings)
         let group = MultiThreadedEventLoopGroup(
-            numberOfThreads: KernelService.eventLoopCount(configuration.eventLoopCount))
-        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
+            numberOfThreads: KernelService.eventLoopCount(settings.kernel.eventLoops))
+        let eventLoop = group.next()
+        let membership = try LinkMembership(
+            folder: settings.credentialDirectory(join ?? name), databases: settings.database.dialled,
+            program: "kernel", eventLoop: eventLoop, logger: logger)
+        try await membership.join(patience: LinkMembership.startPatience)
+        let configuration = try configuration(settings, credential: membership.credential)
         let keeper = LinkKeeper(
-            target: .network(settings.database.link, credential: credential), expects: .database,
-            eventLoop: group.next(), logger: logger)
+            target: .replicas(settings.database.dialled, credential: membership.credential), expects: .database,
+            eventLoop: eventLoop, settings: .database, logger: logger)
         let kernel = KernelService(
             configuration: configuration, store: LinkStore(keeper.requester), group: group, logger: logger
         ) { ready in
@@ -48,26 +52,24 @@ struct Program: AsyncParsableCommand {
         }
         let sources = AdminService.Sources(
             metrics: { metrics.text() }, unreadiness: { kernel.unreadiness() },
-            status: {
-                guard let status = await kernel.status(), let text = try? JSONEncoder().encode(status) else {
-                    return "{}"
-                }
-                return String(decoding: text, as: UTF8.self)
-            })
+            status: { await kernel.status()?.json ?? "{}" })
         let admin = AdminService(
             endpoint: settings.kernelAdmin(index: index), sources: sources, isExposed: settings.admin.exposed,
             logger: logger)
         try await ProgramGroup(
-            admin: admin, logger: logger, serve: { try await kernel.run() }, beside: { await keeper.run() }
+            admin: admin, logger: logger,
+            serve: { try await membership.renewing(over: LinkStore(keeper.requester)) { try await kernel.run() } },
+            beside: { await keeper.run() }
         ).run()
     }
 
     private var index: Int { LocalSettings.kernelIndex(ofName: name) ?? 0 }
 
-    private func configuration(_ settings: LocalSettings) throws -> KernelConfiguration {
-        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
-        var configuration = KernelConfiguration(
-            name: name, node: credential.current().name.node, settings, index: index)
+    private func configuration(
+        _ settings: LocalSettings, credential: LinkCredentialSource
+    ) throws -> KernelConfiguration {
+        let own = credential.current().name
+        var configuration = KernelConfiguration(name: own.name, node: own.node, settings, index: index)
         configuration.credential = credential
         configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
         configuration.resumesSessions = true

@@ -4,6 +4,7 @@ internal import GateAdmin
 internal import GateCrypto
 internal import GateExtenderKit
 internal import GateLink
+internal import GateLinkStore
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
@@ -21,9 +22,11 @@ struct Program: AsyncParsableCommand {
         discussion: "Started by `quantumgate node`, or by whatever runs your services.")
     @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
     @Option(help: "Name of this replica and of its credential.") var name = "socks5-1"
+    @Option(help: "Join as one more replica by this join credential, under a name of its own.") var join: String?
 
     func run() async throws {
         let settings = try await LocalSettings.load(directory: directory, filesNeeded: [])
+        let name = join ?? name
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "socks5")
         if !ProcessHardening.disableCoreDumps() {
@@ -34,9 +37,12 @@ struct Program: AsyncParsableCommand {
 
         // One loop: then no byte crosses threads between a client and its link.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
+        let eventLoop = group.next()
+        let membership = try LinkMembership(
+            folder: settings.credentialDirectory(name), databases: settings.database.dialled, program: "socks5",
+            eventLoop: eventLoop, logger: logger)
         let database = DatabaseLink(
-            endpoint: settings.database.link, credential: credential, program: "socks5", eventLoop: group.next(),
+            endpoints: settings.database.dialled, membership: membership, program: "socks5", eventLoop: eventLoop,
             logger: logger)
         var configuration = Socks5Configuration(
             listen: [settings.socks5.listen], access: .database(database), group: group)

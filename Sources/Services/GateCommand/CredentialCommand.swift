@@ -9,7 +9,7 @@ internal import GateStore
 struct CredentialCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "credential", abstract: "Makes credentials for links between the node's own processes.",
-        subcommands: [Issue.self])
+        subcommands: [Issue.self, Authority.self])
 
     struct Issue: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,6 +20,17 @@ struct CredentialCommand: AsyncParsableCommand {
                 before stays, and so does a revocation unless --restore is given.
 
                   quantumgate credential issue --role extender --extender socks5 --name socks5-2 --out ./socks5-2
+
+                With --join it is for any number of processes: each shows it once at its start and gets a certificate of
+                its own for a day, under the name NAME-…, which it renews. All have the rights of the join credential;
+                revoking its name revokes all of them.
+
+                  quantumgate credential issue --join --role extender --extender socks5 --name socks5 --out ./socks5
+
+                With --endpoint the folder is all that a host of its own needs: `gate-socks5 --dir FOLDER` runs there.
+
+                  quantumgate credential issue --join --role extender --extender socks5 --name socks5 \\
+                    --endpoint database-1.example:7720 --endpoint database-2.example:7720 --out ./socks5-host
                 """)
         @OptionGroup var node: NodeOptions
         @Option(help: "What it is for: kernel, database, extender or operator.") var role: LinkRoleKind
@@ -31,10 +42,26 @@ struct CredentialCommand: AsyncParsableCommand {
         var settingPrefixes: [String] = []
         @Flag(help: "For an extender: do not grant anything now.") var noGrant = false
         @Flag(help: "For an extender: take the revocation of its name back.") var restore = false
+        @Flag(help: "For a kernel or an extender: make a join credential, for any number of processes.")
+        var join = false
+        @Option(
+            name: .customLong("endpoint"),
+            help: "Where that host reaches the database service; makes a folder with settings. Several are fine.")
+        var endpoints: [Endpoint] = []
 
         func validate() throws {
             guard (role == .extender) == (extender != nil) else {
                 throw ValidationError("--extender goes with --role extender, and only with it.")
+            }
+            guard role != .join else { throw ValidationError("--join is a flag beside --role kernel or extender.") }
+            guard !join || role == .kernel || role == .extender else {
+                throw ValidationError("--join goes with --role kernel or extender.")
+            }
+            guard endpoints.isEmpty || out != nil else {
+                throw ValidationError("--endpoint makes a folder for another host: say where, with --out.")
+            }
+            guard endpoints.count <= DatabaseLocalSettings.endpointCountMax else {
+                throw ValidationError("\(DatabaseLocalSettings.endpointCountMax) endpoints are the most.")
             }
             guard (1...3_650).contains(days) else { throw ValidationError("--days takes 1 to 3650.") }
         }
@@ -45,10 +72,18 @@ struct CredentialCommand: AsyncParsableCommand {
             let role = try linkRole()
             let issued = try authority.issue(role: role, name: name, lifetime: .seconds(days * 86_400))
             let folder = out ?? settings.credentialDirectory(name)
-            try issued.write(to: folder)
+            if endpoints.isEmpty {
+                try issued.write(to: folder)
+            } else {
+                try HostFolder.create(folder, credential: issued, name: name, databases: endpoints)
+            }
             printLine(folder)
-            guard let link = LinkName(node: authority.node, role: role, name: name), role.kind == .extender, !noGrant
+            guard let link = LinkName(node: authority.node, role: role, name: name), self.role == .extender, !noGrant
             else { return }
+            try await grant(link, settings)
+        }
+
+        private func grant(_ link: LinkName, _ settings: LocalSettings) async throws {
             let granted = RightsRow.attaching(link, settings: Set(settingPrefixes))
             let restore = restore
             let rights = try await OperatorLink.with(settings) { store in
@@ -63,12 +98,38 @@ struct CredentialCommand: AsyncParsableCommand {
 
         private func linkRole() throws -> LinkRole {
             switch role {
-            case .kernel: return .kernel
+            case .kernel: return join ? .join(.kernel) : .kernel
             case .database: return .database
             case .operator: return .operator
             case .extender:
                 guard let extender else { throw ValidationError("--extender is missing.") }
-                return .extender(extender)
+                return join ? .join(.extender(extender)) : .extender(extender)
+            case .join: throw ValidationError("--join is a flag beside --role kernel or extender.")
+            }
+        }
+    }
+
+    struct Authority: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Puts the link authority into the vault, so that join credentials work.",
+            discussion: """
+                New nodes have it there. The database service then signs certificates of a day for those who show a join
+                credential. The authority's folder stays with you. The node must be running.
+
+                  quantumgate credential authority --store
+                """)
+        @OptionGroup var node: NodeOptions
+        @Flag(help: "Store it, sealed with the vault key, in place of one that is there.") var store = false
+
+        func validate() throws {
+            guard store else { throw ValidationError("--store says what to do with it; there is nothing else.") }
+        }
+
+        func run() async throws {
+            let settings = try await node.settings()
+            let texts = try LinkAuthority.load(from: settings.authorityDirectory).texts()
+            try await OperatorLink.with(settings) { store in
+                try await store.keepAuthority(certificate: texts.certificate, key: texts.key)
             }
         }
     }

@@ -48,6 +48,7 @@ enum NodeFolder {
         let node = try await NodeIdentity.create(settings)
         let authority = try LinkAuthority.create(node: node)
         try authority.write(to: settings.authorityDirectory)
+        try await NodeIdentity.keep(authority, settings)
         for (role, name) in credentials(workers: settings.node.workers) {
             try authority.issue(role: role, name: name).write(to: settings.credentialDirectory(name))
         }

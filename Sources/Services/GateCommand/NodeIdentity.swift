@@ -1,6 +1,7 @@
 internal import GateDatabase
 internal import GateLink
 internal import GateLinkStore
+internal import GateLinkTransport
 internal import GateModel
 internal import GateSQLite
 internal import GateSettings
@@ -23,5 +24,19 @@ enum NodeIdentity {
         }
         await store.close()
         return node
+    }
+
+    /// Puts a copy of the link authority into the vault of a node that is not running, so that its database service can
+    /// sign certificates for those who join.
+    static func keep(_ authority: LinkAuthority, _ settings: LocalSettings) async throws {
+        let key = try VaultKeyFile.load(from: settings.vaultKeyPath)
+        let store = try SQLiteStore(path: settings.databasePath)
+        do {
+            try await IdentityVault.keep(authority, of: authority.node, in: store, key: key)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
     }
 }

@@ -9,7 +9,7 @@ internal import NIOPosix
 
 /// What an operator's commands use of the database service.
 typealias OperatorStore = SettingsStore & PeerStore & AccessStore & WorkerStore & SessionRegister & RefusalStore
-    & RightsStore & ReputationStore & WorkerCertifier
+    & RightsStore & ReputationStore & WorkerCertifier & AuthorityKeeper
 
 /// The link of a command to the database service, under the operator's credential.
 enum OperatorLink {
@@ -37,8 +37,8 @@ enum OperatorLink {
         }
         let (misses, missed) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let keeper = LinkKeeper(
-            target: .network(settings.database.link, credential: credential), expects: .database,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), missed: { missed.yield($0) },
+            target: .replicas(settings.database.dialled, credential: credential), expects: .database,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), settings: .database, missed: { missed.yield($0) },
             logger: Logger(label: "command") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await keeper.run() }
@@ -57,7 +57,8 @@ enum OperatorLink {
             NodeState.read(settings) == nil
             ? "The node does not run: start it with `quantumgate node \(settings.directory)`."
             : "The node runs, and starts its database service again when it ends; its log says why."
-        return CommandFailure("no database service answers at \(settings.database.link): \(reason). \(advice)")
+        let places = settings.database.dialled.map(\.description).joined(separator: ", ")
+        return CommandFailure("no database service answers at \(places): \(reason). \(advice)")
     }
 
     /// Waits for the link: `nil` once it is open, else why it is not, which the first try tells.

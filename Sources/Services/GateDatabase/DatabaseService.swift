@@ -40,7 +40,7 @@ package struct DatabaseService: Service {
     package static func links(to database: NodeDatabase, name: String) -> LinkService {
         let store = database.store
         return LinkService(
-            accepts: [.kernel, .extender, .operator], worker: name, requestsMax: 256,
+            accepts: [.kernel, .extender, .operator, .join], worker: name, requestsMax: 256,
             admit: { peer in await admission(of: peer.name, by: store) },
             responder: StoreResponder(database.dispatcher))
     }
@@ -57,22 +57,13 @@ package struct DatabaseService: Service {
     }
 
     private func serve() async throws {
+        let store = database.store
+        let follower = RightsFollower(
+            feed: store, server: listener, admit: { name in await admission(of: name, by: store) }, logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await listener.run() }
             group.addTask { await database.store.run() }
-            group.addTask { await closeRevoked() }
-        }
-    }
-
-    /// Closes the links of names whose rights were revoked.
-    private func closeRevoked() async {
-        for await change in await database.store.changes(of: [.rights]) {
-            guard case .changed(.rights, let name) = change,
-                let rights = try? await database.store.rights(of: name), rights.isRevoked,
-                let link = LinkName(uri: "spiffe://\(database.vault.node)/\(name)")
-            else { continue }
-            logger.notice("link name revoked", metadata: [LogKey.link: "\(name)"])
-            listener.close(name: link, LinkGoAway(code: .revoked, reason: "the name is revoked"))
+            group.addTask { await follower.run() }
         }
     }
 }
@@ -81,7 +72,7 @@ package struct DatabaseService: Service {
 package func admission(of link: LinkName, by rights: any RightsStore) async -> LinkAdmission {
     let row: RightsRow
     do throws(StoreFailure) {
-        row = try await rights.rights(of: link.rightsName) ?? RightsRow(name: link.rightsName)
+        row = try await rights.rights(of: link)
     } catch {
         return .refused(LinkRefusal(code: .unavailable, reason: "\(error)"))
     }

@@ -18,7 +18,7 @@ package actor IdentityVault {
     }
 
     private let identity: IdentityKey
-    /// Seals what the vault keeps in the store.
+    /// Seals and opens what else the vault keeps in the store.
     let key: GuardedSecret
     let store: any VaultStore & SettingsStore & SessionStore
     private let clock: StoreClock

@@ -105,7 +105,9 @@ package struct NodeDatabase: Sendable {
     }
 
     /// What answers requests over links.
-    package var dispatcher: StoreDispatcher { StoreDispatcher(store: store, certifier: vault, keeper: vault) }
+    package var dispatcher: StoreDispatcher {
+        StoreDispatcher(store: store, certifier: vault, keeper: vault, links: vault)
+    }
 
     /// Why the file can't be queried now, for `/readyz`; `nil` where it can.
     package func unreadiness() async -> String? {

@@ -1,4 +1,5 @@
 import GateLink
+import GateLinkStore
 import GateLinkTransport
 public import GateModel
 public import Logging
@@ -43,14 +44,17 @@ public final class ExtenderService: Service {
         extender: any Extender, limits: ExtenderLimits = ExtenderLimits(), location: NodeLocation,
         group: any EventLoopGroup, logger: Logger
     ) throws(ExtenderFailure) {
-        let credential: LinkCredentialSource
+        let eventLoop = group.next()
+        let membership: LinkMembership
         do {
-            credential = try LinkCredentialSource(directory: location.credentialFolder)
+            membership = try LinkMembership(
+                folder: location.credentialFolder, databases: location.databases, program: extender.name,
+                eventLoop: eventLoop, logger: logger)
         } catch {
             throw ExtenderFailure(.credential, "\(error)")
         }
         let database = DatabaseLink(
-            endpoint: location.database, credential: credential, program: extender.name, eventLoop: group.next(),
+            endpoints: location.databases, membership: membership, program: extender.name, eventLoop: eventLoop,
             logger: logger)
         self.init(
             extender: extender, limits: limits, access: .database(database), workers: location.workers, group: group,
@@ -138,6 +142,7 @@ public final class ExtenderService: Service {
         case .database(let database):
             await withDiscardingTaskGroup { group in
                 group.addTask { await database.run() }
+                await database.joined()
                 if namedWorkers.isEmpty {
                     await keepLinks(of: database.workers, database.credential)
                 } else {

@@ -1,3 +1,4 @@
+import Foundation
 import GateModel
 
 /// What a worker holds, as its admin port shows it. A relay's entries hold neighbours only.
@@ -28,4 +29,7 @@ package struct KernelStatus: Sendable, Encodable {
     let handshakes: Int
     let draining: Bool
     let secretMemory: String
+
+    /// As the admin port answers it.
+    package var json: String? { (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } }
 }

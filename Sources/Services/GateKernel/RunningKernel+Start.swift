@@ -63,7 +63,8 @@ extension RunningKernel {
             banned: { host.recheck($0) })
         try await feed.fill()
 
-        let service = linkService(configuration, kernel: kernel, store: store)
+        let rights = LinkRights(store: store)
+        let service = linkService(configuration, kernel: kernel, rights: rights)
         let links = try await listenForLinks(configuration, service: service, group: group, logger: logger)
         let listeners = try await PeerListeners(
             on: configuration.peerEndpoints, sharing: configuration.sharesPeerEndpoints, group: group, host: host)
@@ -89,7 +90,8 @@ extension RunningKernel {
         return RunningKernel(
             configuration: configuration, kernel: kernel, host: host, circuits: circuits, contexts: contexts,
             registry: registry, feed: feed, identity: identity, certifiedUntil: notAfter, health: health,
-            links: links, drain: drain, resolver: resolver,
+            links: links, follower: links.map { follower(of: store, $0, rights, logger) }, drain: drain,
+            resolver: resolver,
             ready: KernelReady(
                 peerEndpoints: listeners.endpoints, linkEndpoint: links?.endpoint,
                 memoryLinks: MemoryLinkServer(name: name, service: service)))
@@ -138,30 +140,20 @@ extension RunningKernel {
     }
 
     private static func linkService(
-        _ configuration: KernelConfiguration, kernel: KernelState, store: any KernelStore
+        _ configuration: KernelConfiguration, kernel: KernelState, rights: LinkRights
     ) -> LinkService {
         LinkService(
             accepts: [.extender], worker: configuration.name,
-            admit: { peer in await admission(of: peer, store: store) },
+            admit: { peer in await rights.admission(of: peer.name) },
             makeDelegate: { _, _ in AttachmentDelegate(kernel: kernel) })
     }
 
-    /// A certificate is a name; what it may do is in the database.
-    private static func admission(of peer: LinkPeer, store: any KernelStore) async -> LinkAdmission {
-        guard case .extender(let extender) = peer.name.role else {
-            return .refused(LinkRefusal(code: .notPermitted, reason: "only extenders attach to a kernel"))
-        }
-        do {
-            guard let rights = try await store.rights(of: peer.name.rightsName), !rights.isRevoked,
-                rights.extenders.contains(extender)
-            else {
-                return .refused(
-                    LinkRefusal(code: .notPermitted, reason: "\(peer.name.name) has no right to attach as \(extender)"))
-            }
-            return .granted(.attaching(as: extender, mayConnect: rights.mayConnect))
-        } catch {
-            return .refused(LinkRefusal(code: .unavailable, reason: "rights can't be read: \(error)"))
-        }
+    private static func follower(
+        of store: any KernelStore, _ links: LinkServer, _ rights: LinkRights, _ logger: Logger
+    ) -> RightsFollower {
+        RightsFollower(
+            feed: store, server: links, admit: { await rights.admission(of: $0) }, changed: { rights.changed($0) },
+            logger: logger)
     }
 
     private static func listenForLinks(

@@ -1,5 +1,6 @@
 import GateCrypto
 import GateLink
+import GateLinkStore
 import GateLinkTransport
 import GateModel
 import GateSession
@@ -25,6 +26,7 @@ struct RunningKernel: Sendable {
     let certifiedUntil: UnixTime
     let health: WorkerHealth
     let links: LinkServer?
+    let follower: RightsFollower?
     let drain: WorkerDrain
     let resolver: HostResolver
     let ready: KernelReady
@@ -61,6 +63,7 @@ struct RunningKernel: Sendable {
                     for context in contexts { context.use(credentials) }
                 }
             }
+            if let follower { group.addTask { await follower.run() } }
             if let links { group.addTask { try await links.run() } }
             // Ends by cancellation, or by the first part that fails.
             try await group.next()

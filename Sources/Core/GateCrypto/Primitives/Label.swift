@@ -33,6 +33,7 @@ package enum Label: String, CaseIterable, Sendable {
     // At rest
     case vaultIdentity = "QuantumGate vault identity v1"
     case vaultSharedSecret = "QuantumGate vault shared secret v1"
+    case vaultLinkAuthority = "QuantumGate vault link authority v1"
     case vaultExport = "QuantumGate vault export v1"
     case vaultResumption = "QuantumGate vault resumption v1"
 
