@@ -34,12 +34,12 @@ import Testing
                 payload: ByteBuffer(string: "hello")))
     }
 
-    @Test func `name streams and messages anew in every session; receipts find back`() async throws {
+    @Test func `name messages anew in every session; receipts find back`() async throws {
         try await withOriginAndExit { near, origin, far, exit in
             var seen: [StreamID] = []
             for (alias, isolation) in [(1, "a"), (3, "b")] as [(UInt32, String)] {
                 let session = try await near.connect(to: far.uuid, anonymous: true, isolation: isolation).get()
-                let own = StreamID(replica: 0x7e57_7e57, counter: UInt64(1000 + alias))
+                let own = StreamID(replica: UInt64(alias), counter: UInt64(1000 + alias))
                 try await origin.send(.streamOpen(alias: alias, open(session, id: own, peer: .node(far.uuid))))
                 seen.append(try await exit.next { if case .streamOpen(_, let open) = $0 { open.id } else { nil } })
                 try await origin.send(message(session, id: 0xabcd))
@@ -53,9 +53,37 @@ import Testing
                 #expect(receipt.id == 0xabcd)
                 #expect(receipt.session == session)
             }
-            #expect(Set(seen.map(\.replica)).count == 2)
-            #expect(!seen.contains { $0.replica == 0x7e57_7e57 || $0.counter >= 1000 })
+            #expect(seen == [StreamID(replica: 1, counter: 1001), StreamID(replica: 3, counter: 1003)])
         }
+    }
+
+    @Test func `show no peer a name of streams that another session has`() async throws {
+        try await withOriginAndExit { near, origin, far, exit in
+            let first = try await near.connect(to: far.uuid, anonymous: true, isolation: "a").get()
+            let second = try await near.connect(to: far.uuid, anonymous: true, isolation: "b").get()
+            let ids = [1, 2].map { StreamID(replica: 0x7e57_7e57, counter: $0) }
+            try await origin.send(.streamOpen(alias: 1, open(first, id: ids[0], peer: .node(far.uuid))))
+            try await origin.send(.streamOpen(alias: 3, open(second, id: ids[1], peer: .node(far.uuid))))
+            let refusal = try await origin.next { if case .streamReset(3, let code) = $0 { code } else { nil } }
+            #expect(refusal == StreamResetCode.refused.rawValue)
+            try await origin.send(.streamOpen(alias: 5, open(first, id: ids[1], peer: .node(far.uuid))))
+            let seen = try await exit.next { if case .streamOpen(_, let open) = $0 { open.id } else { nil } }
+            let next = try await exit.next { if case .streamOpen(_, let open) = $0 { open.id } else { nil } }
+            #expect([seen, next] == ids)
+        }
+    }
+
+    @Test func `forget the oldest names of streams beyond the bound`() {
+        var names = StreamNames()
+        let (one, two) = (SessionID(UUIDBytes(high: 1, low: 1)), SessionID(UUIDBytes(high: 1, low: 2)))
+        let first = [names.admits(0, for: one), names.admits(0, for: two), names.admits(0, for: one)]
+        #expect(first == [true, false, true])
+        for half in 1..<UInt64(StreamNames.countMax) { _ = names.admits(half, for: one) }
+        let before = names.admits(0, for: two)
+        #expect(!before)
+        _ = names.admits(.max, for: one)
+        let after = names.admits(0, for: two)
+        #expect(after)
     }
 
     @Test func `tell nothing of their extenders, and let in only those that spoke first`() async throws {
@@ -82,7 +110,7 @@ import Testing
     @Test func `forget receipts that nobody can wait for any more`() {
         final class Sender {}
         let (one, two) = (Sender(), Sender())
-        var names = SessionNames<Sender>(session: SessionID(UUIDBytes(high: 1, low: 2)))
+        var names = SessionNames<Sender>()
         let first = names.message(70, from: one, wantsReceipt: true)
         let second = names.message(71, from: one, wantsReceipt: true)
         let third = names.message(72, from: two, wantsReceipt: true)

@@ -9,6 +9,11 @@ enum FrameSamples {
     static let session = SessionID(UUIDBytes(high: 0x1111_2222_3333_4444, low: 0x5555_6666_7777_8888))
     static let bytes = ByteBuffer(string: "gate")
 
+    static let resume = LinkStreamResume(
+        id: StreamID(replica: 9, counter: 2), extender: extender, session: session, epoch: 4, isOpener: true,
+        priority: .bulk,
+        standing: StreamStanding(received: 7, acknowledged: 5, limit: 1 << 20, flags: [.sendFinished, .finishReceived]))
+
     static let all: [LinkFrame] = [
         .hello(LinkHello(versions: LinkVersions(lowest: 1, highest: 3), program: "gate 1", requestsMax: 64)),
         .welcome(
@@ -24,7 +29,7 @@ enum FrameSamples {
         .peerEvent(
             LinkPeerEvent(
                 change: .connected, session: session, peer: .node(node), isRelayed: true, extenders: [extender],
-                reason: "why")),
+                reason: "why", epoch: 3, isResumable: true)),
         .message(
             LinkMessage(
                 id: 5, extender: extender, session: session, priority: .interactive, wantsReceipt: true,
@@ -50,7 +55,9 @@ enum FrameSamples {
             alias: 2,
             LinkStreamOpen(
                 id: StreamID(replica: 9, counter: 3), extender: extender, session: session, peer: .node(node),
-                isPeerAllowed: true, priority: .interactive, credit: 1)),
+                isPeerAllowed: true, priority: .interactive, credit: 1, epoch: 2)),
+        .streamDone(alias: 1),
+        .streamResume(alias: 5, resume), .streamsResumed(LinkStreamsResumed(session: session, epoch: 4)),
         .streamData(alias: 1, bytes),
         .streamCredit(alias: 1, limit: 1 << 33), .streamAcknowledged(alias: 1, offset: 12), .streamFinish(alias: 1),
         .streamReset(alias: 1, code: 6),

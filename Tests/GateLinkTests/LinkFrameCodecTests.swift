@@ -20,6 +20,16 @@ import Testing
             (.streamData(alias: 3, ByteBuffer(string: "gate")), "000000092100000003" + "67617465"),
             (.streamCredit(alias: 3, limit: 65_536), "0000000d22000000030000000000010000"),
             (.streamReset(alias: 3, code: 6), "00000009250000000300000006"),
+            (.streamDone(alias: 3), "000000052600000003"),
+            (
+                .streamsResumed(LinkStreamsResumed(session: FrameSamples.session, epoch: 4)),
+                "0000001b2800000000" + "0a120944443333222211111188887777666655551004"
+            ),
+            (
+                .streamResume(alias: 5, FrameSamples.resume),
+                "000000482700000005" + "09090000000000000010021a1209018d75746e617571116b636f730000008a"
+                    + "221209444433332222111111888877776666555528043001380240034807500558808040"
+            ),
             (
                 .hello(LinkHello(versions: LinkVersions(lowest: 1, highest: 1), program: "a", requestsMax: 2)),
                 "00000010010000000" + "00a04080110011201611802"

@@ -25,6 +25,17 @@ import Testing
         (.streamReset(alias: 15, code: 16), "0d0000000f00000010"),
         (.circuitCredit(circuit: 17, cells: 18), "0f0000001100000012"),
         (.circuitDestroy(circuit: 19, reason: 20), "100000001314"),
+        (.streamDone(alias: 21), "1100000015"),
+        (
+            .streamResume(
+                alias: 22,
+                StreamResume(
+                    id: StreamID(replica: 6, counter: 7), extender: extender, priority: .interactive,
+                    standing: StreamStanding(
+                        received: 10, acknowledged: 9, limit: 8, flags: [.sendFinished, .finishReceived]))),
+            "1200000016000000000000000600000000000000070102030405060708090a0b0c0d0e0f100103"
+                + "000000000000000a00000000000000090000000000000008"
+        ),
         (.resumed(isAccepted: true, epoch: 21), "200100000015"),
     ]
 
@@ -47,6 +58,23 @@ import Testing
             var short = bytes.getSlice(at: 0, length: count) ?? bytes
             #expect(throws: WireFailure.truncated) { try MessageCodec.decode(&short) }
         }
+    }
+
+    @Test(arguments: [
+        StreamStanding(received: 1, acknowledged: 2, limit: 0),
+        StreamStanding(received: 2, acknowledged: 1, limit: 1 + StreamLimits.windowMax + 1),
+        StreamStanding(received: 2, acknowledged: 1, limit: 0, flags: [.finishReceived, .doneSent]),
+        StreamStanding(received: 2, acknowledged: 2, limit: 0, flags: .doneSent),
+        StreamStanding(received: 1, acknowledged: 0, limit: 0, flags: .unanswered),
+        StreamStanding(received: .max, acknowledged: .max, limit: 0),
+        StreamStanding(received: 0, acknowledged: 0, limit: 0, flags: StreamStanding.Flags(rawValue: 16)),
+    ])
+    func `an end of a stream that can't stand so is refused`(standing: StreamStanding) {
+        let resume = StreamResume(
+            id: StreamID(replica: 1, counter: 1), extender: Self.extender, priority: .bulk, standing: standing)
+        var bytes = ByteBuffer()
+        MessageCodec.encode(.streamResume(alias: 1, resume), into: &bytes)
+        #expect(throws: WireFailure.outOfBounds) { try MessageCodec.decode(&bytes) }
     }
 
     @Test func `cells come whole and within their bound`() throws {
@@ -92,7 +120,7 @@ import Testing
         #expect(bytes.readableBytes == 0)
     }
 
-    @Test(arguments: [17, 100, 255] as [UInt8]) func `an unknown type is refused`(_ type: UInt8) {
+    @Test(arguments: [19, 100, 255] as [UInt8]) func `an unknown type is refused`(_ type: UInt8) {
         var bytes = ByteBuffer(bytes: [type, 0, 0])
         #expect(throws: WireFailure.unknownType(type)) { try MessageCodec.decode(&bytes) }
     }

@@ -32,13 +32,17 @@ package import NIOCore
 /// | 35   | streamAcknowledged | alias   | u64 offset: consumed by the other side's handler         |
 /// | 36   | streamFinish       | alias   | empty                                                    |
 /// | 37   | streamReset        | alias   | u32 code                                                 |
+/// | 38   | streamDone         | alias   | empty                                                    |
+/// | 39   | streamResume       | alias   | protobuf `StreamResume`                                  |
+/// | 40   | streamsResumed     | 0       | protobuf `StreamsResumed`                                |
 /// | 48   | request            | request | u16 n, n bytes of protobuf `RequestHeader`, payload      |
 /// | 49   | reply              | request | u16 n, n bytes of protobuf `ReplyHeader`, payload        |
 /// | 50   | watchEvent         | request | payload                                                  |
 /// | 51   | cancel             | request | empty                                                    |
 ///
-/// Aliases are chosen by who opens: odd by the side that dialled (the extender), even by the other. An alias may be
-/// used again after both sides have sent finish or either has sent reset.
+/// Aliases are chosen by who opens: odd by the side that dialled (the extender), even by the other; a stream that is
+/// resumed gets an odd one whoever opened it. An alias may be used again after both sides have sent done or either has
+/// sent reset.
 /// Control cases are boxed, so that moving a data frame moves few bytes.
 package enum LinkFrame: Equatable, Sendable {
     /// First frame of the side that dialled.
@@ -87,6 +91,12 @@ package enum LinkFrame: Equatable, Sendable {
     case streamFinish(alias: UInt32)
     /// The stream is gone, in both directions.
     case streamReset(alias: UInt32, code: UInt32)
+    /// All up to the other side's finish was consumed.
+    case streamDone(alias: UInt32)
+    /// A stream goes on over this link.
+    indirect case streamResume(alias: UInt32, LinkStreamResume)
+    /// Every stream of a resumed session was named.
+    indirect case streamsResumed(LinkStreamsResumed)
 
     /// Asks for one reply, or for a watch.
     indirect case request(id: UInt32, LinkRequest)

@@ -91,6 +91,7 @@ struct LinkFrameHeader {
         case .streamReset: body.readInteger().map { .streamReset(alias: stream, code: $0) }
         case .drain: .drain
         case .streamFinish: .streamFinish(alias: stream)
+        case .streamDone: .streamDone(alias: stream)
         case .cancel: .cancel(id: stream)
         case .hello: LinkHello(control: body).map { .hello($0) }
         case .welcome: LinkWelcome(control: body).map { .welcome($0) }
@@ -105,6 +106,8 @@ struct LinkFrameHeader {
         case .connected: ConnectSuccess(control: body).map { .connected($0) }
         case .connectFailed: ConnectFailure(control: body).map { .connectFailed($0) }
         case .streamOpen: LinkStreamOpen(control: body).map { .streamOpen(alias: stream, $0) }
+        case .streamResume: LinkStreamResume(control: body).map { .streamResume(alias: stream, $0) }
+        case .streamsResumed: LinkStreamsResumed(control: body).map { .streamsResumed($0) }
         case .message: LinkMessage(body: &body).map { .message($0) }
         case .request: LinkRequest(body: &body).map { .request(id: stream, $0) }
         case .reply: LinkReply(body: &body).map { .reply(id: stream, $0) }

@@ -41,11 +41,12 @@ extension LinkFrame {
     fileprivate var stream: UInt32 {
         switch self {
         case .streamOpen(let alias, _), .streamData(let alias, _), .streamCredit(let alias, _),
-            .streamAcknowledged(let alias, _), .streamFinish(let alias), .streamReset(let alias, _):
+            .streamAcknowledged(let alias, _), .streamFinish(let alias), .streamReset(let alias, _), .streamDone(let alias),
+            .streamResume(let alias, _):
             alias
         case .request(let id, _), .reply(let id, _), .watchEvent(let id, _), .cancel(let id): id
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .message,
-            .receipt, .peerCredit, .connect, .connected, .connectFailed:
+            .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamsResumed:
             0
         }
     }
@@ -58,7 +59,7 @@ extension LinkFrame {
         case .streamCredit(_, let limit): output.writeInteger(limit)
         case .streamAcknowledged(_, let offset): output.writeInteger(offset)
         case .streamReset(_, let code): output.writeInteger(code)
-        case .drain, .streamFinish, .cancel: break
+        case .drain, .streamFinish, .streamDone, .cancel: break
         case .hello(let hello): output.writeControl(WireHello(hello))
         case .welcome(let welcome): output.writeControl(WireWelcome(welcome))
         case .goAway(let goAway): output.writeControl(WireGoAway(goAway))
@@ -72,6 +73,8 @@ extension LinkFrame {
         case .connected(let success): output.writeControl(WireConnected(success))
         case .connectFailed(let failure): output.writeControl(WireConnectFailed(failure))
         case .streamOpen(_, let open): output.writeControl(WireStreamOpen(open))
+        case .streamResume(_, let resume): output.writeControl(WireStreamResume(resume))
+        case .streamsResumed(let resumed): output.writeControl(WireStreamsResumed(resumed))
         case .message(let message):
             output.writePayloadHeader(WireMessageHeader(message))
             return message.payload

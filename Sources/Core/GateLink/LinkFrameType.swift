@@ -22,6 +22,9 @@ enum LinkFrameType: UInt8 {
     case streamAcknowledged = 35
     case streamFinish = 36
     case streamReset = 37
+    case streamDone = 38
+    case streamResume = 39
+    case streamsResumed = 40
     case request = 48
     case reply = 49
     case watchEvent = 50
@@ -30,14 +33,14 @@ enum LinkFrameType: UInt8 {
     /// The lengths that a body of this type can have.
     var bodyBytes: ClosedRange<Int> {
         switch self {
-        case .drain, .streamFinish, .cancel: 0...0
+        case .drain, .streamFinish, .streamDone, .cancel: 0...0
         case .ping, .pong, .streamCredit, .streamAcknowledged: 8...8
         case .streamReset: 4...4
         case .streamData: 1...LinkLimits.dataBytesMax
         case .watchEvent: 0...LinkLimits.payloadBytesMax
         case .message, .request, .reply: 2...LinkLimits.dataBytesMax
         case .hello, .welcome, .goAway, .attach, .attached, .refused, .peerEvent, .receipt, .peerCredit, .connect,
-            .connected, .connectFailed, .streamOpen:
+            .connected, .connectFailed, .streamOpen, .streamResume, .streamsResumed:
             0...LinkLimits.controlBytesMax
         }
     }
@@ -45,11 +48,11 @@ enum LinkFrameType: UInt8 {
     /// Whether the header's stream is an alias or a request's id; it is 0 otherwise.
     var namesStream: Bool {
         switch self {
-        case .streamOpen, .streamData, .streamCredit, .streamAcknowledged, .streamFinish, .streamReset, .request,
-            .reply, .watchEvent, .cancel:
+        case .streamOpen, .streamData, .streamCredit, .streamAcknowledged, .streamFinish, .streamReset, .streamDone,
+            .streamResume, .request, .reply, .watchEvent, .cancel:
             true
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .message,
-            .receipt, .peerCredit, .connect, .connected, .connectFailed:
+            .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamsResumed:
             false
         }
     }
@@ -80,6 +83,9 @@ extension LinkFrame {
         case .streamAcknowledged: .streamAcknowledged
         case .streamFinish: .streamFinish
         case .streamReset: .streamReset
+        case .streamDone: .streamDone
+        case .streamResume: .streamResume
+        case .streamsResumed: .streamsResumed
         case .request: .request
         case .reply: .reply
         case .watchEvent: .watchEvent

@@ -119,6 +119,7 @@ extension WireStreamOpen {
         priority = UInt32(open.priority.rawValue)
         credit = open.credit
         allowed = open.isPeerAllowed
+        epoch = open.epoch
     }
 }
 
@@ -130,6 +131,54 @@ extension LinkStreamOpen {
         self.init(
             id: StreamID(replica: wire.replica, counter: wire.counter), extender: ExtenderID(wire.extender.value),
             session: SessionID(wire.session.value), peer: PeerName(wire.hasNode ? wire.node : nil),
-            isPeerAllowed: wire.allowed, priority: priority, credit: wire.credit)
+            isPeerAllowed: wire.allowed, priority: priority, credit: wire.credit, epoch: wire.epoch)
+    }
+}
+
+extension WireStreamResume {
+    init(_ resume: LinkStreamResume) {
+        self.init()
+        replica = resume.id.replica
+        counter = resume.id.counter
+        extender = WireUuid(resume.extender.value)
+        session = WireUuid(resume.session.value)
+        epoch = resume.epoch
+        opener = resume.isOpener
+        priority = UInt32(resume.priority.rawValue)
+        flags = UInt32(resume.standing.flags.rawValue)
+        received = resume.standing.received
+        acknowledged = resume.standing.acknowledged
+        limit = resume.standing.limit
+    }
+}
+
+extension LinkStreamResume {
+    init?(control: ByteBuffer) {
+        guard let wire = parsed(WireStreamResume.self, from: control), wire.hasExtender, wire.hasSession,
+            let priority = Priority(link: wire.priority), let flags = UInt8(exactly: wire.flags)
+        else { return nil }
+        let standing = StreamStanding(
+            received: wire.received, acknowledged: wire.acknowledged, limit: wire.limit,
+            flags: StreamStanding.Flags(rawValue: flags))
+        guard standing.isPossible else { return nil }
+        self.init(
+            id: StreamID(replica: wire.replica, counter: wire.counter), extender: ExtenderID(wire.extender.value),
+            session: SessionID(wire.session.value), epoch: wire.epoch, isOpener: wire.opener, priority: priority,
+            standing: standing)
+    }
+}
+
+extension WireStreamsResumed {
+    init(_ resumed: LinkStreamsResumed) {
+        self.init()
+        session = WireUuid(resumed.session.value)
+        epoch = resumed.epoch
+    }
+}
+
+extension LinkStreamsResumed {
+    init?(control: ByteBuffer) {
+        guard let wire = parsed(WireStreamsResumed.self, from: control), wire.hasSession else { return nil }
+        self.init(session: SessionID(wire.session.value), epoch: wire.epoch)
     }
 }

@@ -136,7 +136,6 @@ struct Outbox {
         guard let index = streams.index(of: alias) else { return false }
         let sent = streams[index].send(as: alias, into: &output, room: turn)
         streamBytes -= sent.byteCount
-        if sent.isOver { _ = streams.remove(alias) }
         return sent.isStillSendable
     }
 

@@ -105,6 +105,11 @@ package struct Session: ~Copyable {
             guard let index = streams.index(of: alias), streams[index].finish == .open else { return }
             streams[index].finish = .waiting
             outbox.wake(alias, &streams[index])
+        case .streamDone(let alias):
+            if streams.sendDone(of: alias) { outbox.append(control: message) }
+        case .streamResume(let alias, let resume):
+            guard streams.sendResume(alias, priority: resume.priority, standing: resume.standing) else { return }
+            outbox.append(control: message)
         case .streamReset(let alias, _):
             guard let stream = streams.remove(alias) else { return }
             outbox.forget(stream)
@@ -213,6 +218,18 @@ package struct Session: ~Copyable {
             events.append(.message(message))
         case .streamFinish(let alias):
             switch streams.receivedFinish(of: alias) {
+            case .accepted: events.append(.message(message))
+            case .ignored: break
+            case .refused(let failure): return failure
+            }
+        case .streamDone(let alias):
+            switch streams.receivedDone(of: alias) {
+            case .accepted: events.append(.message(message))
+            case .ignored: break
+            case .refused(let failure): return failure
+            }
+        case .streamResume(let alias, let resume):
+            switch streams.receivedResume(alias, priority: resume.priority, standing: resume.standing) {
             case .accepted: events.append(.message(message))
             case .ignored: break
             case .refused(let failure): return failure

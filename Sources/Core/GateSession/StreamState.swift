@@ -16,6 +16,11 @@ struct StreamState {
     var receiveLimit: UInt64
     var finish = Finish.open
     var isFinishReceived = false
+    /// Whether each side's extender has consumed all up to the other's finish, as this side and the other said.
+    var isDoneSent = false
+    var isDoneReceived = false
+    /// Whether the stream goes on from an earlier epoch and one side has not yet said where it stands.
+    var isResuming = false
     /// Whether the stream stands in its class's ring.
     var isInRing = false
 
@@ -31,16 +36,31 @@ struct StreamState {
     var sendableBytes: Int { min(waitingBytes, Int(clamping: sendLimit - sentOffset)) }
 
     /// Whether something may be sent now: bytes within credit, or the end.
-    var isSendable: Bool { sendableBytes > 0 || (waitingBytes == 0 && finish == .waiting) }
+    var isSendable: Bool { !isResuming && (sendableBytes > 0 || (waitingBytes == 0 && finish == .waiting)) }
 
-    /// Whether both directions ended.
-    var isOver: Bool { finish == .sent && isFinishReceived }
+    /// Whether both directions ended and all of both was consumed.
+    var isOver: Bool { isDoneSent && isDoneReceived }
+
+    /// What this side says of a stream that goes on.
+    mutating func stand(own: StreamStanding) {
+        receivedOffset = own.received
+        receiveLimit = max(own.limit, own.received)
+        isFinishReceived = own.flags.contains(.finishReceived)
+        isDoneSent = own.flags.contains(.doneSent)
+    }
+
+    /// What the other side says of a stream that goes on.
+    mutating func stand(other: StreamStanding) {
+        sentOffset = other.received
+        sendLimit = max(other.limit, other.received)
+        finish = other.flags.contains(.finishReceived) ? .sent : .open
+        isDoneReceived = other.flags.contains(.doneSent)
+    }
 
     /// What one turn of a stream came to.
     struct Sent {
         var byteCount = 0
         var isStillSendable = false
-        var isOver = false
     }
 
     /// Appends the bytes that may be sent now, and the end once there are no more, within `room` bytes.
@@ -56,7 +76,7 @@ struct StreamState {
             finish = .sent
         }
         isInRing = isSendable
-        return Sent(byteCount: max(count, 0), isStillSendable: isInRing, isOver: isOver)
+        return Sent(byteCount: max(count, 0), isStillSendable: isInRing)
     }
 
     private mutating func take(_ count: Int, into output: inout ByteBuffer) {

@@ -82,7 +82,63 @@ struct StreamTable {
         guard let index = states.index(forKey: alias) else { return gone(alias) }
         guard !states.values[index].isFinishReceived else { return .refused(.protocolViolation) }
         states.values[index].isFinishReceived = true
+        return .accepted
+    }
+
+    /// The other side's extender has consumed all that this side sent.
+    mutating func receivedDone(of alias: UInt32) -> Verdict {
+        guard let index = states.index(forKey: alias) else { return gone(alias) }
+        guard states.values[index].finish == .sent, !states.values[index].isDoneReceived else {
+            return .refused(.protocolViolation)
+        }
+        states.values[index].isDoneReceived = true
         if states.values[index].isOver { _ = remove(alias) }
+        return .accepted
+    }
+
+    /// This side's extender has consumed all that the other side sent; `false` where that is known or can't be.
+    mutating func sendDone(of alias: UInt32) -> Bool {
+        guard let index = states.index(forKey: alias), states.values[index].isFinishReceived,
+            !states.values[index].isDoneSent
+        else { return false }
+        states.values[index].isDoneSent = true
+        if states.values[index].isOver { _ = remove(alias) }
+        return true
+    }
+
+    // MARK: Going on
+
+    /// This side says where its end of a stream of an earlier epoch stands: first, under a new alias of its own, or as
+    /// the answer. `false` where the stream is gone.
+    mutating func sendResume(_ alias: UInt32, priority: Priority, standing: StreamStanding) -> Bool {
+        if isOwn(alias) {
+            open(alias, priority: priority, credit: 0)
+            states[alias]?.isResuming = true
+            states[alias]?.stand(own: standing)
+            return true
+        }
+        guard let index = states.index(forKey: alias), states.values[index].isResuming else { return false }
+        states.values[index].isResuming = false
+        states.values[index].stand(own: standing)
+        if states.values[index].isOver { _ = remove(alias) }
+        return true
+    }
+
+    /// The other side says where its end stands: under a new alias of its own, or as the answer.
+    mutating func receivedResume(_ alias: UInt32, priority: Priority, standing: StreamStanding) -> Verdict {
+        if isOwn(alias) {
+            guard let index = states.index(forKey: alias) else { return gone(alias) }
+            guard states.values[index].isResuming else { return .refused(.protocolViolation) }
+            states.values[index].isResuming = false
+            states.values[index].stand(other: standing)
+            if states.values[index].isOver { _ = remove(alias) }
+            return .accepted
+        }
+        if let failure = receivedOpen(alias, priority: priority, credit: 0) { return .refused(failure) }
+        states[alias]?.isResuming = true
+        // Nothing may come before this side has said where it stands.
+        states[alias]?.receiveLimit = 0
+        states[alias]?.stand(other: standing)
         return .accepted
     }
 

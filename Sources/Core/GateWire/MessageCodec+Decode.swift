@@ -50,6 +50,8 @@ extension MessageCodec {
         case .circuitDestroy:
             let (circuit, reason) = try plaintext.take(UInt32.self, UInt8.self)
             return .whole(.circuitDestroy(circuit: circuit, reason: reason))
+        case .streamDone: return .whole(.streamDone(alias: try plaintext.take(UInt32.self)))
+        case .streamResume: return .whole(try decodeStreamResume(&plaintext))
         }
     }
 
@@ -82,12 +84,35 @@ extension MessageCodec {
         let counter = try plaintext.take(UInt64.self)
         let extender = try plaintext.takeExtender()
         let (class_, credit) = try plaintext.take(UInt8.self, UInt64.self)
-        guard let priority = Priority(rawValue: class_), priority == .interactive || priority == .bulk else {
-            throw .outOfBounds
-        }
+        let priority = try streamPriority(class_)
         return .streamOpen(
             alias: alias, id: StreamID(replica: replica, counter: counter), extender: extender, priority: priority,
             credit: credit)
+    }
+
+    private static func decodeStreamResume(_ plaintext: inout ByteBuffer) throws(WireFailure) -> SessionMessage {
+        let (alias, replica) = try plaintext.take(UInt32.self, UInt64.self)
+        let counter = try plaintext.take(UInt64.self)
+        let extender = try plaintext.takeExtender()
+        let (class_, flags) = try plaintext.take(UInt8.self, UInt8.self)
+        let (received, acknowledged) = try plaintext.take(UInt64.self, UInt64.self)
+        let standing = StreamStanding(
+            received: received, acknowledged: acknowledged, limit: try plaintext.take(UInt64.self),
+            flags: StreamStanding.Flags(rawValue: flags))
+        let priority = try streamPriority(class_)
+        guard standing.isPossible else { throw .outOfBounds }
+        return .streamResume(
+            alias: alias,
+            StreamResume(
+                id: StreamID(replica: replica, counter: counter), extender: extender, priority: priority,
+                standing: standing))
+    }
+
+    private static func streamPriority(_ value: UInt8) throws(WireFailure) -> Priority {
+        guard let priority = Priority(rawValue: value), priority == .interactive || priority == .bulk else {
+            throw .outOfBounds
+        }
+        return priority
     }
 }
 

@@ -24,6 +24,8 @@ package import NIOCore
 /// | 14 | cells | count u8 (1-31), 2048 bytes each |
 /// | 15 | circuit credit | circuit u32, cells u32 |
 /// | 16 | circuit destroy | circuit u32, reason u8 |
+/// | 17 | stream done | alias u32 |
+/// | 18 | stream resume | alias u32, replica u64, counter u64, extender 16, priority u8 (1, 2), flags u8, received u64, acknowledged u64, limit u64 |
 /// | 32 | resumed | accepted u8 (0, 1), epoch u32 |
 package enum MessageCodec {
     /// Bytes before the data of a stream data message.
@@ -41,6 +43,7 @@ package enum MessageCodec {
     enum Kind: UInt8 {
         case padding, ping, pong, close, extenders, messageStart, messagePart, receipt, streamOpen, streamData
         case streamCredit, streamAcknowledged, streamFinish, streamReset, cells, circuitCredit, circuitDestroy
+        case streamDone, streamResume
         case resumed = 32
     }
 
@@ -74,6 +77,8 @@ package enum MessageCodec {
             output.writeMultipleIntegers(Kind.circuitCredit.rawValue, circuit, cells)
         case .circuitDestroy(let circuit, let reason):
             output.writeMultipleIntegers(Kind.circuitDestroy.rawValue, circuit, reason)
+        case .streamDone(let alias): output.write(.streamDone, alias)
+        case .streamResume(let alias, let resume): encode(resume, of: alias, into: &output)
         }
     }
 
@@ -89,7 +94,8 @@ package enum MessageCodec {
         case .streamOpen: 46
         case .streamData(_, let data): streamDataOverhead + data.readableBytes
         case .streamCredit, .streamAcknowledged: 13
-        case .streamFinish: 5
+        case .streamFinish, .streamDone: 5
+        case .streamResume: 63
         case .streamReset: 9
         case .cells(let cells): cellsOverhead + cells.readableBytes
         case .circuitCredit: 9
@@ -127,6 +133,14 @@ package enum MessageCodec {
     package static func encodeMessagePart(part: UInt32, _ data: ByteBuffer, into output: inout ByteBuffer) {
         output.writeMultipleIntegers(Kind.messagePart.rawValue, part, UInt16(data.readableBytes))
         output.writeImmutableBuffer(data)
+    }
+
+    private static func encode(_ resume: StreamResume, of alias: UInt32, into output: inout ByteBuffer) {
+        output.writeMultipleIntegers(
+            Kind.streamResume.rawValue, alias, resume.id.replica, resume.id.counter, resume.extender.value.high,
+            resume.extender.value.low, resume.priority.rawValue, resume.standing.flags.rawValue)
+        output.writeMultipleIntegers(
+            resume.standing.received, resume.standing.acknowledged, resume.standing.limit)
     }
 
     private static func encodeExtenders(_ list: [ExtenderID], into output: inout ByteBuffer) {

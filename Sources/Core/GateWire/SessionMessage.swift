@@ -33,10 +33,29 @@ package enum SessionMessage: Equatable, Sendable {
     case streamFinish(alias: UInt32)
     /// The stream ends at once in both directions.
     case streamReset(alias: UInt32, code: UInt32)
+    /// The sender's extender has consumed everything up to the receiver's finish; with both, the stream is over.
+    case streamDone(alias: UInt32)
+    /// A stream of an earlier epoch of this session goes on: by its opener under a new alias, then as the answer.
+    indirect case streamResume(alias: UInt32, StreamResume)
     /// Cells of circuits: a multiple of ``WireLimits/cellBytes``, opaque here.
     case cells(ByteBuffer)
     /// The receiver of a circuit's cells forwarded this many more.
     case circuitCredit(circuit: UInt32, cells: UInt32)
     /// A circuit ends at once in both directions.
     case circuitDestroy(circuit: UInt32, reason: UInt8)
+}
+
+/// A stream that goes on in a later epoch of its session, and where the sender's end of it stands.
+package struct StreamResume: Hashable, Sendable {
+    package var id: StreamID
+    package var extender: ExtenderID
+    package var priority: Priority
+    package var standing: StreamStanding
+
+    package init(id: StreamID, extender: ExtenderID, priority: Priority, standing: StreamStanding) {
+        self.id = id
+        self.extender = extender
+        self.priority = priority
+        self.standing = standing
+    }
 }

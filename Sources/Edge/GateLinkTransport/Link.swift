@@ -100,7 +100,8 @@ package class Link {
         case .goAway(let goAway): return .goneAway(goAway)
         case .hello, .welcome, .attach, .attached, .refused: return .protocolFault(frame.unexpected)
         case .drain, .peerEvent, .message, .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamOpen,
-            .streamData, .streamCredit, .streamAcknowledged, .streamFinish, .streamReset:
+            .streamData, .streamCredit, .streamAcknowledged, .streamFinish, .streamReset, .streamDone, .streamResume,
+            .streamsResumed:
             guard let delegate else { return .protocolFault(frame.unexpected) }
             delegate.received(frame, on: self)
         }

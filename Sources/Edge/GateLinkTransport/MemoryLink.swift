@@ -68,7 +68,7 @@ extension LinkFrame {
         case .reply(_, let reply): reply.body.readableBytes
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .receipt,
             .peerCredit, .connect, .connected, .connectFailed, .streamOpen, .streamCredit, .streamAcknowledged,
-            .streamFinish, .streamReset, .cancel:
+            .streamFinish, .streamReset, .streamDone, .streamResume, .streamsResumed, .cancel:
             0
         }
     }

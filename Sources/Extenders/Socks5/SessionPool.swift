@@ -42,7 +42,7 @@ actor SessionPool {
         let promise = loop.makePromise(of: PeerSession.self)
         entries[key] = Entry(session: promise.futureResult, lastUse: uses)
         do {
-            let session = try await connect(key, near: loop)
+            let session = try await connect(key)
             keys[session.id, default: []].insert(key)
             promise.succeed(session)
             return session
@@ -58,13 +58,13 @@ actor SessionPool {
         for key in keys.removeValue(forKey: session) ?? [] { entries[key] = nil }
     }
 
-    private func connect(_ key: Key, near loop: any EventLoop) async throws -> PeerSession {
+    private func connect(_ key: Key) async throws -> PeerSession {
         let isRelayed = key.hops > 0
         // Random, so that neither another replica's key nor a password can be the same.
         let isolation = isRelayed ? String(UInt64.random(in: .min ... .max), radix: 36) : ""
         return try await service.connect(
             to: key.exit, route: isRelayed ? .relayed(hops: key.hops) : .direct, anonymous: isRelayed,
-            isolation: isolation, deadline: connectTime, near: loop)
+            isolation: isolation, deadline: connectTime)
     }
 
     private func makeRoom() {

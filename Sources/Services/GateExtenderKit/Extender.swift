@@ -60,6 +60,12 @@ public struct ExtenderLimits: Hashable, Sendable {
     /// How long the peer of a finished and dropped stream may neither finish nor take bytes before the stream is reset.
     package var abandonedTime = Duration.seconds(10)
 
+    /// How long a finished stream is kept for a peer that neither consumes what came nor says that it has. Longer than the
+    /// time above: what was sent may still be on its way.
+    package var doneTime = Duration.seconds(60)
+    /// How long a session waits to be resumed before it counts as ended and its streams are reset.
+    public var suspensionTime = Duration.seconds(30)
+
     /// The defaults.
     public init() {}
 }

@@ -1,6 +1,6 @@
 import GateLink
 package import GateModel
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// What all links of one replica share. Handlers' work is handed over through bounded queues.
@@ -8,8 +8,10 @@ package final class ExtenderCore: Sendable {
     package let extender: ExtenderID
     package let name: String
     package let limits: ExtenderLimits
-    /// Random; tells this replica's streams from every other's.
+    /// Random; tells this replica from every other.
     package let replica: UInt64
+    /// Where all links, sessions and streams of the replica live.
+    package let eventLoop: any EventLoop
 
     let streams: AsyncStream<PeerStream>
     let inputs: AsyncStream<PeerMessage.Received>
@@ -17,25 +19,28 @@ package final class ExtenderCore: Sendable {
     private let streamsContinuation: AsyncStream<PeerStream>.Continuation
     private let inputsContinuation: AsyncStream<PeerMessage.Received>.Continuation
     private let changesContinuation: AsyncStream<PeerChange>.Continuation
-    private let streamCounter = Atomic<UInt64>(0)
+    private let book: NIOLoopBoundBox<ReplicaSessions>
     private let messageCounter = Atomic<UInt64>(0)
     private let handlers: Mutex<SharedPlaces<SessionID>>
     private let roster = Mutex(Roster())
 
-    package init(extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64) {
+    package init(
+        extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64, eventLoop: any EventLoop
+    ) {
         self.extender = extender
         self.name = name
         self.limits = limits
         self.replica = replica
+        self.eventLoop = eventLoop
+        book = .makeBoxSendingValue(ReplicaSessions(), eventLoop: eventLoop)
         handlers = Mutex(SharedPlaces(total: limits.handlersMax, share: limits.handlersPerSessionMax))
         (streams, streamsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
         (inputs, inputsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
         (changes, changesContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
     }
 
-    func nextStreamID() -> StreamID {
-        StreamID(replica: replica, counter: streamCounter.add(1, ordering: .relaxed).newValue)
-    }
+    /// The replica's sessions; on its event loop.
+    var sessions: ReplicaSessions { book.value }
 
     func nextMessageID() -> UInt64 {
         replica ^ (messageCounter.add(1, ordering: .relaxed).newValue &* 0x9e37_79b9_7f4a_7c15)
@@ -71,18 +76,18 @@ package final class ExtenderCore: Sendable {
         return false
     }
 
-    func report(
-        _ kind: PeerChange.Kind, _ peer: PeerIdentity, _ session: SessionID, _ link: WorkerLink, _ isRelayed: Bool,
-        _ hasExtender: Bool
-    ) {
-        let face = PeerSession(id: session, peer: peer, link: LinkHandle(link), core: self)
-        switch kind {
-        case .connected: roster.withLock { $0.connected(face, isRelayed) }
-        case .disconnected: roster.withLock { $0.disconnected(session) }
-        case .suspended, .resumed, .extendersChanged: break
+    func report(_ kind: PeerChange.Kind, _ session: LinkedSession) {
+        let face = PeerSession(id: session.id, peer: session.peer, core: self)
+        if kind == .disconnected {
+            roster.withLock { $0.disconnected(session.id) }
+        } else if !session.isRelayed, session.peer != .anonymous {
+            let link = session.link.map(ObjectIdentifier.init)
+            roster.withLock { $0.direct[session.id] = (face, link) }
         }
         changesContinuation.yield(
-            PeerChange(kind: kind, peer: peer, session: face, isRelayed: isRelayed, hasExtender: hasExtender))
+            PeerChange(
+                kind: kind, peer: session.peer, session: face, isRelayed: session.isRelayed,
+                hasExtender: session.hasExtender))
     }
 
     // MARK: from users
@@ -100,12 +105,11 @@ package final class ExtenderCore: Sendable {
     }
 
     /// Sessions without relays that there are.
-    var directSessions: [PeerSession] { roster.withLock { Array($0.direct.values) } }
+    var directSessions: [PeerSession] { roster.withLock { $0.direct.values.map(\.session) } }
 
-    /// The link that a connect goes to: the one that holds a direct session to the node, one on `loop`, or the next in
-    /// turn.
-    func link(to target: NodeUUID, route: PeerRoute, near loop: (any EventLoop)?) -> LinkHandle? {
-        roster.withLock { $0.choose(target, route, near: loop) }
+    /// The link that a connect goes to: the one that carries a direct session to the node, or the next in turn.
+    func link(to target: NodeUUID, route: PeerRoute) -> LinkHandle? {
+        roster.withLock { $0.choose(target, route) }
     }
 
     func finish() {
@@ -119,14 +123,12 @@ package final class ExtenderCore: Sendable {
 struct LinkHandle: Sendable {
     let id: ObjectIdentifier
     let worker: String
-    let eventLoop: any EventLoop
     let link: NIOLoopBound<WorkerLink>
 
     /// To be called on the link's event loop.
     init(_ link: WorkerLink) {
         id = ObjectIdentifier(link)
         worker = link.worker
-        eventLoop = link.eventLoop
         self.link = NIOLoopBound(link, eventLoop: link.eventLoop)
     }
 }
@@ -134,7 +136,8 @@ struct LinkHandle: Sendable {
 /// Which links are attached and which sessions they hold.
 private struct Roster {
     private(set) var links: [LinkHandle] = []
-    private(set) var direct: [SessionID: PeerSession] = [:]
+    /// Sessions without relays to peers that showed who they are, and the links that carry them; none while suspended.
+    var direct: [SessionID: (session: PeerSession, link: ObjectIdentifier?)] = [:]
     private(set) var node: NodeUUID?
     private var turn = 0
     private var waiters: [AsyncStream<Void>.Continuation] = []
@@ -152,20 +155,15 @@ private struct Roster {
 
     mutating func detach(_ id: ObjectIdentifier) { links.removeAll { $0.id == id } }
 
-    mutating func connected(_ session: PeerSession, _ isRelayed: Bool) {
-        if !isRelayed, session.peer != .anonymous { direct[session.id] = session }
-    }
-
     mutating func disconnected(_ session: SessionID) { direct[session] = nil }
 
-    mutating func choose(_ target: NodeUUID, _ route: PeerRoute, near loop: (any EventLoop)?) -> LinkHandle? {
+    mutating func choose(_ target: NodeUUID, _ route: PeerRoute) -> LinkHandle? {
         guard !links.isEmpty else { return nil }
-        if route == .direct, let session = direct.values.first(where: { $0.peer == .node(target) }),
-            let link = links.first(where: { $0.id == session.link.id })
+        if route == .direct, let carrier = direct.values.first(where: { $0.session.peer == .node(target) })?.link,
+            let link = links.first(where: { $0.id == carrier })
         {
             return link
         }
-        if let loop, let link = links.first(where: { $0.eventLoop === loop }) { return link }
         turn = (turn + 1) % links.count
         return links[turn]
     }

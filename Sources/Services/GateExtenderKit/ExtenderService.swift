@@ -16,12 +16,11 @@ public final class ExtenderService: Service {
     package let core: ExtenderCore
     private let access: NodeAccess
     private let namedWorkers: Set<WorkerAddress>
-    private let group: any EventLoopGroup
     private let logger: Logger
 
     /// Makes a service over any way to the node.
     ///
-    /// - Parameter group: where links live, one loop each in turn; loops of a posix event loop group.
+    /// - Parameter group: one of its loops carries all links; loops of a posix event loop group.
     package init(
         extender: any Extender, limits: ExtenderLimits = ExtenderLimits(), access: NodeAccess,
         workers: Set<WorkerAddress> = [], group: any EventLoopGroup, logger: Logger
@@ -29,16 +28,17 @@ public final class ExtenderService: Service {
         self.extender = extender
         namedWorkers = workers
         self.access = access
-        self.group = group
         self.logger = logger
         var random = SystemRandomNumberGenerator()
         core = ExtenderCore(
-            extender: extender.id, name: extender.name, limits: limits, replica: random.next())
+            extender: extender.id, name: extender.name, limits: limits, replica: random.next(),
+            eventLoop: group.next())
     }
 
     /// Makes a service for a process of its own.
     ///
-    /// - Parameter group: where links live, one loop each in turn; a `MultiThreadedEventLoopGroup`.
+    /// - Parameter group: one of its loops carries all links, since streams move between them: replicas spread an extender
+    ///   over cores. A `MultiThreadedEventLoopGroup`.
     /// - Throws: ``ExtenderFailure`` where the credential can't be read.
     public convenience init(
         extender: any Extender, limits: ExtenderLimits = ExtenderLimits(), location: NodeLocation,
@@ -86,8 +86,8 @@ public final class ExtenderService: Service {
     /// Sessions without relays to peers that showed who they are.
     public var sessions: [PeerSession] { core.directSessions }
 
-    /// Event loops of links, for channels that will be spliced with streams: a server that takes its children's loops from
-    /// here has no bytes cross threads. Falls back on `fallback` while no worker is attached.
+    /// The event loop of the links, for channels that will be spliced with streams: a server that takes its children's
+    /// loops from here has no bytes cross threads. Falls back on `fallback` while no worker is attached.
     public func linkEventLoops(fallback: any EventLoopGroup) -> any EventLoopGroup {
         LinkEventLoops(core: core, fallback: fallback)
     }
@@ -97,22 +97,21 @@ public final class ExtenderService: Service {
     /// - Parameters:
     ///   - anonymous: whether to show the peer no identity. Of use with a relayed route only.
     ///   - isolation: sessions over relays are shared within one key only; at most 256 bytes, no secret.
-    ///   - near: the event loop of the channels that will be spliced, if one is to be preferred.
     /// - Throws: ``ExtenderFailure``, which says what can still be done.
     public func connect(
         to node: NodeUUID, route: PeerRoute = .direct, anonymous: Bool = false, isolation: String = "",
-        deadline: Duration = .seconds(30), near loop: (any EventLoop)? = nil
+        deadline: Duration = .seconds(30)
     ) async throws -> PeerSession {
-        guard let handle = core.link(to: node, route: route, near: loop) else {
+        guard let handle = core.link(to: node, route: route) else {
             throw ExtenderFailure(.noWorker)
         }
-        let promise = handle.eventLoop.makePromise(of: SessionID.self)
-        handle.eventLoop.execute {
+        let promise = core.eventLoop.makePromise(of: SessionID.self)
+        core.eventLoop.execute {
             handle.link.value.connect(
                 to: node, route: route, anonymous: anonymous, isolation: isolation, deadline: deadline, promise)
         }
         let session = try await promise.futureResult.get()
-        return PeerSession(id: session, peer: .node(node), link: handle, core: core)
+        return PeerSession(id: session, peer: .node(node), core: core)
     }
 
     /// Serves until cancelled.
@@ -178,7 +177,7 @@ public final class ExtenderService: Service {
         LinkKeeper(
             target: target, expects: .kernel,
             attach: LinkAttach(extender: core.extender, name: core.name, replica: core.replica),
-            eventLoop: group.next(), program: core.name,
+            eventLoop: core.eventLoop, program: core.name,
             makeDelegate: { [core] _, eventLoop in WorkerLink(core: core, eventLoop: eventLoop) }, logger: logger)
     }
 

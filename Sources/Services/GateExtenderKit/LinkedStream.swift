@@ -2,36 +2,67 @@ import GateLink
 package import GateModel
 package import NIOCore
 
-/// One stream on one link: its machine, what waits to be sent, and who takes what comes. Lives on the link's event loop.
+/// One stream of a session: its machine, what waits to be sent, what may have to be sent again, and who takes what comes.
+/// Lives on the replica's event loop and outlives the links that carry it.
+///
+///     unopened ──begin(on:)──▶ carried ◀──resume(on:), then resumed(_:)── suspended
+///                                 └───────────────suspend()──────────────────▲
 package final class LinkedStream: StreamPort {
     package let id: StreamID
     package let session: SessionID
     package let peer: PeerIdentity
     /// Whether this node's operator allowed the peer by its UUID, as the kernel said at the open.
     package let isPeerAllowed: Bool
-    package let alias: UInt32
     /// Who takes what comes.
     package var sink: (any StreamSink)?
 
     private(set) package var machine: ExtenderStream
+    private let priority: Priority
+    private let isOpenedHere: Bool
+    private let limits: ExtenderLimits
+    private weak var owner: LinkedSession?
     private weak var link: WorkerLink?
+    /// The stream's number on the link; of no meaning without one.
+    private var alias: UInt32 = 0
+    /// Whether no kernel was asked to open the stream yet.
+    private var isUnopened = false
     private var waiting = CircularBuffer<ByteBuffer>()
     private(set) package var waitingByteCount = 0
+    private var sent = SentBytes()
     private var isFinishWanted = false
     private var isBackedUp = false
     private var isOver = false
     private var isTouched = false
     private var abandonment: Scheduled<Void>?
-    /// Whether the link knows that this stream waits for it to become writable.
+    /// Whether a link knows that this stream waits for it to become writable.
     var isQueued = false
 
-    init(open: LinkStreamOpen, alias: UInt32, machine: ExtenderStream, link: WorkerLink) {
+    /// A stream that is opened here; ``begin(on:)`` follows, at once or when the session has a link.
+    init(opening id: StreamID, on session: LinkedSession, priority: Priority, limits: ExtenderLimits) {
+        self.id = id
+        self.session = session.id
+        peer = session.peer
+        isPeerAllowed = false
+        self.priority = priority
+        isOpenedHere = true
+        self.limits = limits
+        owner = session
+        machine = ExtenderStream(openingWithWindow: limits.streamWindow)
+        isUnopened = true
+    }
+
+    /// A stream that the peer opened.
+    init(accepting open: LinkStreamOpen, alias: UInt32, on session: LinkedSession, over link: WorkerLink) {
         id = open.id
-        session = open.session
+        self.session = session.id
         peer = PeerIdentity(open.peer)
         isPeerAllowed = open.isPeerAllowed
+        priority = open.priority
+        isOpenedHere = false
+        limits = link.core.limits
+        owner = session
+        machine = ExtenderStream(acceptingCredit: open.credit, window: link.core.limits.streamWindow)
         self.alias = alias
-        self.machine = machine
         self.link = link
     }
 
@@ -58,14 +89,13 @@ package final class LinkedStream: StreamPort {
     }
 
     package func reset(_ code: StreamResetCode) {
-        guard machine.reset(code) else { return }
-        link?.send(.streamReset(alias: alias, code: code.rawValue))
-        settle()
+        if machine.reset(code) { tellReset(code) }
     }
 
     package func consumed(_ count: Int) {
-        guard count > 0, let grant = machine.consumed(min(count, machine.unconsumedCount)) else { return }
-        send(grant)
+        guard count > 0 else { return }
+        if let grant = machine.consumed(min(count, machine.unconsumedCount)) { send(grant) }
+        sayDone()
     }
 
     /// The user dropped the stream: what it wrote before a finish still goes, anything else is reset. So is a finished
@@ -75,19 +105,86 @@ package final class LinkedStream: StreamPort {
         guard !isOver else { return }
         sink = DiscardingSink(self)
         consumed(machine.unconsumedCount)
-        resetUnlessMoving()
+        watch()
     }
 
-    private func resetUnlessMoving() {
-        guard let link, !isOver else { return }
+    private func tellReset(_ code: StreamResetCode) {
+        if let link {
+            link.send(.streamReset(alias: alias, code: code.rawValue))
+            settle()
+        } else if isUnopened {
+            settle()
+        } else {
+            // The other end learns it when the session goes on.
+            forgetBytes()
+        }
+    }
+
+    /// Resets a stream of which nothing is wanted here any more, once its peer has stood still for too long.
+    private func watch() {
+        guard abandonment == nil, !isOver, let owner else { return }
         let seen = (machine.sentOffset, machine.acknowledgedOffset)
-        let time = TimeAmount(link.core.limits.abandonedTime)
-        abandonment = link.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
+        let time = TimeAmount(machine.isSettled ? limits.doneTime : limits.abandonedTime)
+        abandonment = owner.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
             guard let self, !isOver else { return }
-            if (machine.sentOffset, machine.acknowledgedOffset) != seen { return resetUnlessMoving() }
-            reset(.cancelled)
+            abandonment = nil
+            let isMoving = (machine.sentOffset, machine.acknowledgedOffset) != seen
+            if isMoving || machine.isSuspended || isUnopened { return watch() }
+            // What is still due of a settled stream is then this side's to consume.
+            if machine.isSettled, machine.isDoneReceived { return }
+            if machine.cutOff(.cancelled) { tellReset(.cancelled) }
             flush()
         }
+    }
+
+    // MARK: from the session
+
+    /// Whether the link carries the stream.
+    func isCarried(by link: WorkerLink) -> Bool { self.link === link }
+
+    /// Has a kernel open the stream.
+    func begin(on link: WorkerLink, epoch: SessionEpoch) {
+        guard enter(link) else { return }
+        isUnopened = false
+        link.send(
+            .streamOpen(
+                alias: alias,
+                LinkStreamOpen(
+                    id: id, extender: link.core.extender, session: session, peer: peer.name, priority: priority,
+                    credit: limits.streamWindow, epoch: epoch)))
+        pump()
+    }
+
+    /// The way is broken, or another carries the session on.
+    func suspend() {
+        guard !isOver, !isUnopened else { return }
+        link?.leave(alias)
+        link = nil
+        isQueued = false
+        machine.suspend()
+    }
+
+    /// The session goes on over `link`: tells its kernel where this end stands.
+    func resume(on link: WorkerLink, epoch: SessionEpoch) {
+        if isUnopened { return begin(on: link, epoch: epoch) }
+        guard enter(link) else { return }
+        link.send(
+            .streamResume(
+                alias: alias,
+                LinkStreamResume(
+                    id: id, extender: link.core.extender, session: session, epoch: epoch, isOpener: isOpenedHere,
+                    priority: priority, standing: machine.takeStanding())))
+        if let code = machine.resetCode { tellReset(code) }
+    }
+
+    private func enter(_ link: WorkerLink) -> Bool {
+        guard let alias = link.enter(self) else {
+            received(reset: .overloaded)
+            return false
+        }
+        self.alias = alias
+        self.link = link
+        return true
     }
 
     // MARK: from the link
@@ -115,25 +212,50 @@ package final class LinkedStream: StreamPort {
     }
 
     func received(acknowledged offset: UInt64) {
-        _ = proceeds(machine.received(acknowledged: offset))
+        if proceeds(machine.received(acknowledged: offset)) { sent.release(below: machine.acknowledgedOffset) }
     }
 
     func receivedFinish() {
         guard proceeds(machine.receivedFinish()) else { return }
         if isTouched { sink?.batchCompleted() }
         sink?.receivedFinish()
+        sayDone()
+        if machine.isSettled { watch() }
+    }
+
+    func receivedDone() {
+        guard proceeds(machine.receivedDone()) else { return }
+        sent.removeAll()
         settleIfOver()
     }
 
     func received(reset code: StreamResetCode) {
-        guard machine.received(reset: code) == .proceed else { return }
-        settle()
-        sink?.receivedReset(code)
+        let action = machine.received(reset: code)
+        if machine.isOver, !isOver { settle() }
+        if action == .proceed { sink?.receivedReset(code) }
+    }
+
+    /// The other end stands so: what it did not receive goes again, and then what waits.
+    func resumed(_ other: StreamStanding) {
+        guard proceeds(machine.resumed(other)) else { return }
+        for bytes in sent.takeAll(from: other.received).reversed() {
+            waiting.prepend(bytes)
+            waitingByteCount += bytes.readableBytes
+        }
+        settleIfOver()
+        guard !isOver else { return }
+        if let grant = machine.grantDue() { send(grant) }
+        sayDone()
+        pump()
     }
 
     /// The link takes more again.
     func pump() {
-        guard let link, machine.resetCode == nil else { return }
+        guard machine.resetCode == nil else { return }
+        guard let link else {
+            isBackedUp = true
+            return
+        }
         while waitingByteCount > 0 {
             let allowed = min(machine.sendableCount, StreamLimits.dataBytesMax)
             guard allowed > 0, link.isWritable else {
@@ -145,7 +267,7 @@ package final class LinkedStream: StreamPort {
         if isFinishWanted {
             if machine.finish() {
                 link.send(.streamFinish(alias: alias))
-                settleIfOver()
+                if machine.isSettled { watch() }
             }
         } else if isBackedUp {
             isBackedUp = false
@@ -158,18 +280,17 @@ package final class LinkedStream: StreamPort {
     private func send(atMost allowed: Int, over link: WorkerLink) {
         let first = waiting.startIndex
         if waiting[first].readableBytes <= allowed {
-            let bytes = waiting.removeFirst()
-            account(bytes.readableBytes)
-            link.send(.streamData(alias: alias, bytes))
+            send(waiting.removeFirst(), over: link)
         } else if let slice = waiting[first].readSlice(length: allowed) {
-            account(allowed)
-            link.send(.streamData(alias: alias, slice))
+            send(slice, over: link)
         }
     }
 
-    private func account(_ count: Int) {
-        machine.sent(count)
-        waitingByteCount -= count
+    private func send(_ bytes: ByteBuffer, over link: WorkerLink) {
+        machine.sent(bytes.readableBytes)
+        waitingByteCount -= bytes.readableBytes
+        sent.append(bytes)
+        link.send(.streamData(alias: alias, bytes))
     }
 
     private func send(_ grant: ExtenderStream.Grant) {
@@ -178,6 +299,13 @@ package final class LinkedStream: StreamPort {
             link?.send(.streamAcknowledged(alias: alias, offset: grant.acknowledged))
         }
         link?.send(.streamCredit(alias: alias, limit: grant.limit))
+    }
+
+    /// Tells the other end once that all of it was consumed.
+    private func sayDone() {
+        guard machine.takeDone() else { return }
+        link?.send(.streamDone(alias: alias))
+        settleIfOver()
     }
 
     private func proceeds(_ action: ExtenderStream.Action) -> Bool {
@@ -193,16 +321,22 @@ package final class LinkedStream: StreamPort {
     }
 
     private func settleIfOver() {
-        if machine.isSettled { settle() }
+        if machine.isOver, !isOver { settle() }
     }
 
     private func settle() {
         isOver = true
+        forgetBytes()
+        link?.leave(alias)
+        owner?.settled(self)
+    }
+
+    private func forgetBytes() {
         abandonment?.cancel()
         abandonment = nil
         waiting.removeAll()
         waitingByteCount = 0
-        link?.settled(self)
+        sent.removeAll()
     }
 }
 

@@ -58,9 +58,10 @@ public struct PeerChange: Sendable {
     public enum Kind: Hashable, Sendable {
         /// The session can carry messages and streams.
         case connected
-        /// The session's way is broken; it may come back.
+        /// The session's way is broken; it may come back. Streams wait: nothing of them is lost, and their writers are held
+        /// up. `.resumed` follows, or `.disconnected` after ``ExtenderLimits/suspensionTime`` at the latest.
         case suspended
-        /// The session goes on.
+        /// The session goes on, and its streams go on where they were.
         case resumed
         /// The session is gone; its streams were reset.
         case disconnected

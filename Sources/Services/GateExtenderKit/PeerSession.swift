@@ -2,25 +2,24 @@ import GateLink
 public import GateModel
 public import NIOCore
 
-/// A way to one peer: what streams are opened on and messages go over. Ends when the node or the peer says so.
+/// A way to one peer: what streams are opened on and messages go over. Ends when the node or the peer says so. While it
+/// is suspended, new streams and messages wait until it is resumed, or fail when it ends.
 public struct PeerSession: Sendable {
     /// The session's name.
     public let id: SessionID
     /// Whom it reaches.
     public let peer: PeerIdentity
 
-    let link: LinkHandle
     private let core: ExtenderCore
 
-    init(id: SessionID, peer: PeerIdentity, link: LinkHandle, core: ExtenderCore) {
+    init(id: SessionID, peer: PeerIdentity, core: ExtenderCore) {
         self.id = id
         self.peer = peer
-        self.link = link
         self.core = core
     }
 
     /// The event loop that the session's streams live on.
-    public var eventLoop: any EventLoop { link.eventLoop }
+    public var eventLoop: any EventLoop { core.eventLoop }
 
     /// The longest message.
     public static let messageBytesMax = LinkLimits.payloadBytesMax
@@ -31,12 +30,12 @@ public struct PeerSession: Sendable {
     /// - Parameter first: bytes that go with the open, without another round trip; 64 KiB at most go before the peer
     ///   grants more.
     public func openStream(priority: Priority = .bulk, first: ByteBuffer = ByteBuffer()) async throws -> PeerStream {
-        try await link.eventLoop.submit { [id, peer, link, core] in
-            let link = link.link.value
-            let stream = try link.openStream(on: id, peer: peer, priority: max(priority, .interactive))
-            let face = PeerStream(stream, on: link, core: core)
+        try await core.eventLoop.submit { [id, core] in
+            guard let session = core.sessions[id] else { throw ExtenderFailure(.sessionEnded) }
+            let stream = try session.open(max(priority, .interactive), limits: core.limits)
+            let face = PeerStream(stream, core: core)
             stream.write(first)
-            link.flush()
+            stream.flush()
             return face
         }.get()
     }
@@ -51,9 +50,16 @@ public struct PeerSession: Sendable {
         let message = LinkMessage(
             id: core.nextMessageID(), extender: core.extender, session: id, priority: max(priority, .interactive),
             compresses: compresses, payload: payload)
-        let sent = link.eventLoop.makePromise(of: Void.self)
-        link.eventLoop.execute { [link] in link.link.value.write(message, sent) }
+        let sent = core.eventLoop.makePromise(of: Void.self)
+        core.eventLoop.execute { [id, core] in
+            guard let session = core.sessions[id] else { return sent.fail(ExtenderFailure(.sessionEnded)) }
+            session.write(message, sent)
+        }
         try await sent.futureResult.get()
+    }
+
+    fileprivate func consumed(_ count: Int, in epoch: SessionEpoch) {
+        core.eventLoop.execute { [id, core] in core.sessions[id]?.consumed(count, in: epoch) }
     }
 }
 
@@ -61,13 +67,10 @@ extension PeerMessage {
     /// A message on its way to the handler, with the credit that it gives back.
     struct Received: Sendable {
         let message: PeerMessage
-        let link: LinkHandle
+        /// Of the session when it came; credit of an earlier epoch is not given back.
+        let epoch: SessionEpoch
 
         /// The handler has consumed it.
-        func consumed() {
-            let count = message.payload.readableBytes
-            let session = message.session.id
-            link.eventLoop.execute { [link] in link.link.value.returnCredit(count, of: session) }
-        }
+        func consumed() { message.session.consumed(message.payload.readableBytes, in: epoch) }
     }
 }

@@ -23,15 +23,15 @@ public final class PeerStream: Sendable {
     private let mailbox: StreamMailbox
 
     /// To be called on the link's event loop.
-    init(_ stream: LinkedStream, on link: WorkerLink, core: ExtenderCore) {
+    init(_ stream: LinkedStream, core: ExtenderCore) {
         id = stream.id
         peer = stream.peer
         isPeerAllowed = stream.isPeerAllowed
         session = stream.session
-        eventLoop = link.eventLoop
+        eventLoop = core.eventLoop
         mailbox = StreamMailbox(window: core.limits.streamWindow)
         stream.sink = mailbox
-        self.stream = NIOLoopBound(stream, eventLoop: link.eventLoop)
+        self.stream = NIOLoopBound(stream, eventLoop: core.eventLoop)
     }
 
     deinit {

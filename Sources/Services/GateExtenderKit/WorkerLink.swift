@@ -3,8 +3,8 @@ package import GateLinkTransport
 import GateModel
 package import NIOCore
 
-/// One replica of an extender attached to one kernel worker: sessions, streams and connects of that link. Lives on the
-/// link's event loop.
+/// One replica of an extender attached to one kernel worker: streams and connects of that link. Sessions are the
+/// replica's and move between its links, see ``ReplicaSessions``. Lives on the replica's event loop.
 package final class WorkerLink {
     /// The most streams of one link at once.
     package static let streamsMax = 65_536
@@ -21,7 +21,6 @@ package final class WorkerLink {
     private var queuedStreams = CircularBuffer<LinkedStream>()
     private var isFlushDue = false
     private var isInBatch = false
-    var sessions: [SessionID: LinkedSession] = [:]
     var connects = PendingConnects()
 
     package init(core: ExtenderCore, eventLoop: any EventLoop) {
@@ -33,24 +32,17 @@ package final class WorkerLink {
 
     var isWritable: Bool { link?.isWritable ?? false }
 
-    /// Opens a stream; throws where the link is closed or full.
-    func openStream(on session: SessionID, peer: PeerIdentity, priority: Priority) throws(ExtenderFailure)
-        -> LinkedStream
-    {
-        guard link != nil else { throw ExtenderFailure(.sessionEnded) }
-        guard streams.count < Self.streamsMax else { throw ExtenderFailure(.overloaded) }
+    /// Gives a stream that this link carries from now on its number; `nil` where the link is closed or full.
+    func enter(_ stream: LinkedStream) -> UInt32? {
+        guard link != nil, streams.count < Self.streamsMax else { return nil }
         while streams[nextAlias] != nil { nextAlias &+= 2 }
-        let open = LinkStreamOpen(
-            id: core.nextStreamID(), extender: core.extender, session: session, peer: peer.name, priority: priority,
-            credit: core.limits.streamWindow)
-        let stream = LinkedStream(
-            open: open, alias: nextAlias, machine: ExtenderStream(openingWithWindow: core.limits.streamWindow),
-            link: self)
+        defer { nextAlias &+= 2 }
         streams[nextAlias] = stream
-        send(.streamOpen(alias: nextAlias, open))
-        nextAlias &+= 2
-        return stream
+        return nextAlias
     }
+
+    /// The stream is over or goes on elsewhere: what still comes for its number means nothing.
+    func leave(_ alias: UInt32) { streams[alias] = nil }
 
     func send(_ frame: LinkFrame) {
         isFlushDue = true
@@ -64,10 +56,6 @@ package final class WorkerLink {
         link?.flush()
     }
 
-    func endStreams(of session: SessionID) {
-        for stream in streams.values where stream.session == session { stream.received(reset: .peerGone) }
-    }
-
     func touched(_ stream: LinkedStream) { touchedStreams.append(stream) }
 
     func queue(_ stream: LinkedStream) {
@@ -76,16 +64,19 @@ package final class WorkerLink {
         queuedStreams.append(stream)
     }
 
-    func settled(_ stream: LinkedStream) { streams[stream.alias] = nil }
-
     private func received(_ open: LinkStreamOpen, alias: UInt32) {
         guard alias % 2 == 0, streams[alias] == nil, streams.count < Self.streamsMax else {
             return send(.streamReset(alias: alias, code: StreamResetCode.overloaded.rawValue))
         }
-        let machine = ExtenderStream(acceptingCredit: open.credit, window: core.limits.streamWindow)
-        let stream = LinkedStream(open: open, alias: alias, machine: machine, link: self)
+        guard let session = core.sessions.session(open.session, carriedBy: self) else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
+        }
+        let stream = LinkedStream(accepting: open, alias: alias, on: session, over: self)
+        guard session.accept(stream) else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.protocolBroken.rawValue))
+        }
         streams[alias] = stream
-        let face = PeerStream(stream, on: self, core: core)
+        let face = PeerStream(stream, core: core)
         if core.offer(face) {
             stream.accepted()
         } else {
@@ -111,17 +102,20 @@ extension WorkerLink: LinkDelegate {
         case .streamFinish(let alias): streams[alias]?.receivedFinish()
         case .streamReset(let alias, let code):
             streams[alias]?.received(reset: StreamResetCode(rawValue: code))
+        case .streamDone(let alias): streams[alias]?.receivedDone()
+        case .streamResume(let alias, let resume): streams[alias]?.resumed(resume.standing)
         case .streamOpen(let alias, let open): received(open, alias: alias)
         case .message(let message): received(message)
-        case .peerCredit(let credit): received(credit)
-        case .peerEvent(let event): received(event)
+        case .peerCredit(let credit):
+            core.sessions.session(credit.session, carriedBy: self)?.received(limit: credit.limit)
+        case .peerEvent(let event): core.sessions.received(event, from: self)
         case .connected(let success): connects.succeed(success)
         case .connectFailed(let failure): connects.fail(failure)
         case .drain:
             isOpen = false
             core.detached(self)
         case .receipt, .refused, .goAway, .hello, .welcome, .ping, .pong, .attach, .attached, .connect, .request,
-            .reply, .watchEvent, .cancel:
+            .reply, .watchEvent, .cancel, .streamsResumed:
             break  // the transport's own, or of no meaning to an extender
         }
     }
@@ -139,27 +133,34 @@ extension WorkerLink: LinkDelegate {
         var turns = queuedStreams.count
         while turns > 0, isWritable, let stream = queuedStreams.popFirst() {
             turns -= 1
+            guard stream.isCarried(by: self) else { continue }
             stream.isQueued = false
             stream.pump()
         }
         flush()
     }
 
-    /// The link is gone and everything on it.
+    /// The link is gone. Sessions that can come back are suspended, the others and all on them are gone too.
     package func linkClosed(_ link: Link, failure: LinkFailure?) {
         self.link = nil
         isOpen = false
         isInBatch = false
         core.detached(self)
         connects.failAll()
-        for stream in streams.values { stream.received(reset: .peerGone) }
+        core.sessions.closed(self)
         streams = [:]
-        for (id, session) in sessions {
-            session.fail()
-            core.report(.disconnected, session.peer, id, self, session.isRelayed, false)
-        }
-        sessions = [:]
         queuedStreams.removeAll()
         touchedStreams = []
+    }
+
+    private func received(_ message: LinkMessage) {
+        guard let session = core.sessions.session(message.session, carriedBy: self) else { return }
+        let face = PeerMessage(
+            session: PeerSession(id: session.id, peer: session.peer, core: core), payload: message.payload,
+            priority: message.priority)
+        let count = message.payload.readableBytes
+        if !core.offer(PeerMessage.Received(message: face, epoch: session.epoch)) {
+            session.consumed(count, in: session.epoch)
+        }
     }
 }

@@ -118,6 +118,9 @@ final class KernelState: Sendable {
         }
     }
 
+    /// Every replica of an extender.
+    func attachments(of extender: ExtenderID) -> [Attachment] { tables.withLock { $0.attachments[extender] ?? [] } }
+
     func attachments() -> [Attachment] { tables.withLock { $0.attachments.values.flatMap(\.self) } }
 
     /// Tells extenders to begin nothing here; or, as no frame takes that back, has them attach anew.
@@ -248,6 +251,9 @@ final class KernelState: Sendable {
         if let before { before.eventLoop.execute { before.supersede() } }
         tell(.resumed, of: session, to: attachments)
     }
+
+    /// Whether the way of the session of this name is broken and it may come back.
+    func isSuspended(_ id: SessionID) -> Bool { tables.withLock { $0.suspended[id] != nil } }
 
     /// Whether this session's way is broken and it may come back.
     func isSuspended(_ session: SessionEndpoint) -> Bool { tables.withLock { $0.suspended[session.id] === session } }

@@ -37,6 +37,26 @@ package final class FakeNodes: Sendable {
     /// Ends every session, as when peers vanish.
     package func endSessions() async throws { try await eventLoop.submit { self.kernel.value.endSessions() }.get() }
 
+    /// From now on sessions can come back.
+    package func keepSessions() async throws {
+        try await eventLoop.submit { self.kernel.value.areResumable = true }.get()
+    }
+
+    /// Breaks the way of every session: what is held back is lost.
+    package func suspendSessions() async throws {
+        try await eventLoop.submit { self.kernel.value.suspendSessions() }.get()
+    }
+
+    /// Has every session go on, in the next epoch; its streams may move.
+    package func resumeSessions() async throws {
+        try await eventLoop.submit { self.kernel.value.resumeSessions() }.get()
+    }
+
+    /// Tells the first node's extender something about every session, as a worker does that was superseded.
+    package func tell(_ node: NodeUUID, _ change: LinkPeerEvent.Change, epoch: SessionEpoch) async throws {
+        try await eventLoop.submit { self.kernel.value.tell(node, change, epoch: epoch) }.get()
+    }
+
     /// Closes every link, as when workers die; keepers dial again.
     package func closeLinks() async throws { try await eventLoop.submit { self.kernel.value.closeLinks() }.get() }
 
@@ -89,6 +109,10 @@ private final class FakeKernels {
     var sessions: [SessionID: [NodeUUID]] = [:]
     var peers: [SessionID: [NodeUUID: PeerName]] = [:]
     var streams: [End: End] = [:]
+    var areResumable = false
+    private var epoch: SessionEpoch = 0
+    /// Ends that one side has named.
+    private var named: [StreamID: (End, LinkStreamResume)] = [:]
     var connects: [ConnectRequest] = []
     var isHolding = false
     var allowsPeers = true
@@ -105,6 +129,8 @@ private final class FakeKernels {
             pass(alias, link) { .streamAcknowledged(alias: $0, offset: offset) }
         case .streamFinish(let alias): pass(alias, link) { .streamFinish(alias: $0) }
         case .streamReset(let alias, let code): pass(alias, link) { .streamReset(alias: $0, code: code) }
+        case .streamDone(let alias): pass(alias, link) { .streamDone(alias: $0) }
+        case .streamResume(let alias, let resume): self.resume(alias, resume, from: link)
         case .message(let message): send(frame, to: other(of: message.session, than: link.node))
         case .peerCredit(let credit): send(frame, to: other(of: credit.session, than: link.node))
         default: break
@@ -135,6 +161,49 @@ private final class FakeKernels {
         flush()
     }
 
+    func suspendSessions() {
+        tell(.suspended)
+        streams = [:]
+        named = [:]
+        held = []
+        isHolding = false
+        flush()
+    }
+
+    func resumeSessions() {
+        epoch += 1
+        tell(.resumed)
+        flush()
+    }
+
+    func tell(_ node: NodeUUID, _ change: LinkPeerEvent.Change, epoch: SessionEpoch) {
+        for session in sessions.keys { send(.peerEvent(event(change, session, at: node, epoch)), to: node) }
+        flush()
+    }
+
+    private func tell(_ change: LinkPeerEvent.Change) {
+        for (session, nodes) in sessions {
+            for node in nodes { send(.peerEvent(event(change, session, at: node, epoch)), to: node) }
+        }
+    }
+
+    private func event(
+        _ change: LinkPeerEvent.Change, _ session: SessionID, at node: NodeUUID, _ epoch: SessionEpoch
+    ) -> LinkPeerEvent {
+        LinkPeerEvent(
+            change: change, session: session, peer: peers[session]?[node] ?? .anonymous, isRelayed: false, epoch: epoch,
+            isResumable: areResumable)
+    }
+
+    private func resume(_ alias: UInt32, _ resume: LinkStreamResume, from link: FakeKernelLink) {
+        let end = End(node: link.node, alias: alias)
+        guard let (other, offer) = named.removeValue(forKey: resume.id) else { return named[resume.id] = (end, resume) }
+        streams[end] = other
+        streams[other] = end
+        send(.streamResume(alias: end.alias, offer), to: end.node)
+        send(.streamResume(alias: other.alias, resume), to: other.node)
+    }
+
     func closeLinks() {
         for link in links.values { link.link?.close(LinkGoAway(code: .stopping, reason: "test")) }
     }
@@ -153,7 +222,8 @@ private final class FakeKernels {
         peers[session] = [link.node: .node(target.node), target.node: claim]
         let isRelayed = request.route != .direct
         for (node, peer) in peers[session] ?? [:] {
-            let event = LinkPeerEvent(change: .connected, session: session, peer: peer, isRelayed: isRelayed)
+            let event = LinkPeerEvent(change: .connected, session: session, peer: peer, isRelayed: isRelayed, epoch: epoch,
+                isResumable: areResumable && !isRelayed)
             send(.peerEvent(event), to: node)
         }
         send(.connected(ConnectSuccess(id: request.id, session: session)), to: link.node)

@@ -60,6 +60,12 @@ enum LinkInput {
                 priority: .interactive, credit: 4096)),
         .streamData(alias: 1, ByteBuffer(string: "data")), .streamCredit(alias: 1, limit: 10),
         .streamAcknowledged(alias: 1, offset: 4), .streamFinish(alias: 1), .streamReset(alias: 2, code: 3),
+        .streamDone(alias: 1), .streamsResumed(LinkStreamsResumed(session: session, epoch: 1)),
+        .streamResume(
+            alias: 1,
+            LinkStreamResume(
+                id: StreamID(replica: 1, counter: 2), extender: extender, session: session, epoch: 1, isOpener: true,
+                priority: .bulk, standing: .accepted)),
         .request(id: 1, LinkRequest(method: "peers.get", deadlineMilliseconds: 9, body: ByteBuffer(bytes: [1]))),
         .reply(id: 1, LinkReply(status: .notFound, reason: "no such peer")),
         .watchEvent(id: 2, ByteBuffer(bytes: [1, 2])), .cancel(id: 2),

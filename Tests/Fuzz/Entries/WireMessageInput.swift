@@ -45,6 +45,12 @@ enum WireMessageInput {
             alias: 1, id: StreamID(replica: 1, counter: 1), extender: extender, priority: .interactive, credit: 9),
         .streamData(alias: 1, ByteBuffer(string: "stream")), .streamCredit(alias: 1, limit: 1 << 20),
         .streamAcknowledged(alias: 1, offset: 6), .streamFinish(alias: 1), .streamReset(alias: 1, code: 2),
+        .streamDone(alias: 1),
+        .streamResume(
+            alias: 2,
+            StreamResume(
+                id: StreamID(replica: 1, counter: 1), extender: extender, priority: .bulk,
+                standing: StreamStanding(received: 4, acknowledged: 3, limit: 9))),
         .cells(ByteBuffer(repeating: 3, count: WireLimits.cellBytes)), .circuitCredit(circuit: 1, cells: 64),
         .circuitDestroy(circuit: 1, reason: 1), .resumed(isAccepted: true, epoch: 1), .close(.done),
     ]

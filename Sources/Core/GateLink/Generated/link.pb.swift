@@ -451,6 +451,9 @@ nonisolated struct WireStreamOpen: Sendable {
   /// from a kernel: its operator allowed the node by its UUID
   var allowed: Bool = false
 
+  /// of the session
+  var epoch: UInt32 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -458,6 +461,79 @@ nonisolated struct WireStreamOpen: Sendable {
   fileprivate var _extender: WireUuid? = nil
   fileprivate var _session: WireUuid? = nil
   fileprivate var _node: WireUuid? = nil
+}
+
+nonisolated struct WireStreamResume: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var replica: UInt64 = 0
+
+  var counter: UInt64 = 0
+
+  var extender: WireUuid {
+    get {_extender ?? WireUuid()}
+    set {_extender = newValue}
+  }
+  /// Returns true if `extender` has been explicitly set.
+  var hasExtender: Bool {self._extender != nil}
+  /// Clears the value of `extender`. Subsequent reads from it will return its default value.
+  mutating func clearExtender() {self._extender = nil}
+
+  var session: WireUuid {
+    get {_session ?? WireUuid()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  mutating func clearSession() {self._session = nil}
+
+  var epoch: UInt32 = 0
+
+  /// the sender opened the stream
+  var opener: Bool = false
+
+  var priority: UInt32 = 0
+
+  var flags: UInt32 = 0
+
+  var received: UInt64 = 0
+
+  var acknowledged: UInt64 = 0
+
+  var limit: UInt64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _extender: WireUuid? = nil
+  fileprivate var _session: WireUuid? = nil
+}
+
+nonisolated struct WireStreamsResumed: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var session: WireUuid {
+    get {_session ?? WireUuid()}
+    set {_session = newValue}
+  }
+  /// Returns true if `session` has been explicitly set.
+  var hasSession: Bool {self._session != nil}
+  /// Clears the value of `session`. Subsequent reads from it will return its default value.
+  mutating func clearSession() {self._session = nil}
+
+  var epoch: UInt32 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _session: WireUuid? = nil
 }
 
 nonisolated struct WireRequestHeader: Sendable {
@@ -1221,7 +1297,7 @@ nonisolated extension WireConnectFailed: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".StreamOpen"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replica\0\u{1}counter\0\u{1}extender\0\u{1}session\0\u{1}node\0\u{1}priority\0\u{1}credit\0\u{1}allowed\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replica\0\u{1}counter\0\u{1}extender\0\u{1}session\0\u{1}node\0\u{1}priority\0\u{1}credit\0\u{1}allowed\0\u{1}epoch\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1237,6 +1313,7 @@ nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.priority) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.credit) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.allowed) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
       default: break
       }
     }
@@ -1271,6 +1348,9 @@ nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.allowed != false {
       try visitor.visitSingularBoolField(value: self.allowed, fieldNumber: 8)
     }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1283,6 +1363,130 @@ nonisolated extension WireStreamOpen: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.priority != rhs.priority {return false}
     if lhs.credit != rhs.credit {return false}
     if lhs.allowed != rhs.allowed {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireStreamResume: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".StreamResume"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replica\0\u{1}counter\0\u{1}extender\0\u{1}session\0\u{1}epoch\0\u{1}opener\0\u{1}priority\0\u{1}flags\0\u{1}received\0\u{1}acknowledged\0\u{1}limit\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularFixed64Field(value: &self.replica) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.counter) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._extender) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.opener) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.priority) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.flags) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.received) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.acknowledged) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.replica != 0 {
+      try visitor.visitSingularFixed64Field(value: self.replica, fieldNumber: 1)
+    }
+    if self.counter != 0 {
+      try visitor.visitSingularUInt64Field(value: self.counter, fieldNumber: 2)
+    }
+    try { if let v = self._extender {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 5)
+    }
+    if self.opener != false {
+      try visitor.visitSingularBoolField(value: self.opener, fieldNumber: 6)
+    }
+    if self.priority != 0 {
+      try visitor.visitSingularUInt32Field(value: self.priority, fieldNumber: 7)
+    }
+    if self.flags != 0 {
+      try visitor.visitSingularUInt32Field(value: self.flags, fieldNumber: 8)
+    }
+    if self.received != 0 {
+      try visitor.visitSingularUInt64Field(value: self.received, fieldNumber: 9)
+    }
+    if self.acknowledged != 0 {
+      try visitor.visitSingularUInt64Field(value: self.acknowledged, fieldNumber: 10)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.limit, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireStreamResume, rhs: WireStreamResume) -> Bool {
+    if lhs.replica != rhs.replica {return false}
+    if lhs.counter != rhs.counter {return false}
+    if lhs._extender != rhs._extender {return false}
+    if lhs._session != rhs._session {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.opener != rhs.opener {return false}
+    if lhs.priority != rhs.priority {return false}
+    if lhs.flags != rhs.flags {return false}
+    if lhs.received != rhs.received {return false}
+    if lhs.acknowledged != rhs.acknowledged {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireStreamsResumed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".StreamsResumed"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}session\0\u{1}epoch\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._session) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._session {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireStreamsResumed, rhs: WireStreamsResumed) -> Bool {
+    if lhs._session != rhs._session {return false}
+    if lhs.epoch != rhs.epoch {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

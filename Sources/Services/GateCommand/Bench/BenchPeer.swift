@@ -95,13 +95,15 @@ final class BenchPeer: PeerChannelDelegate {
             }
         case .streamFinish(let alias):
             channel.enqueue(.streamAcknowledged(alias: alias, offset: received[alias] ?? 0))
+            channel.enqueue(.streamDone(alias: alias))
             channel.enqueue(.streamFinish(alias: alias))
             received[alias] = nil
             granted[alias] = nil
         case .streamAcknowledged(let alias, let offset):
             if alias == self.alias, offset == total { onSent() }
         case .message: onMessage()
-        case .resumed, .streamCredit, .streamReset, .ping, .pong, .close, .receipt, .cells, .circuitCredit,
+        case .resumed, .streamDone, .streamResume, .streamCredit, .streamReset, .ping, .pong, .close, .receipt,
+            .cells, .circuitCredit,
             .circuitDestroy:
             break
         }

@@ -19,6 +19,9 @@ final class Attachment: @unchecked Sendable {
     private var streams: [UInt32: LinkStream] = [:]
     private var nextAlias: UInt32 = 2
     private var outlets: [SessionID: SessionOutlet] = [:]
+    private var names = StreamNames()
+    /// Whether something was sent that no session had a part in.
+    private var hasAnswered = false
 
     /// Streams that one replica may have open at a worker.
     static let streamsMax = 65_536
@@ -63,13 +66,18 @@ final class Attachment: @unchecked Sendable {
             received(data, alias)
         case .streamCredit(let alias, let limit): toSession(alias, .credit(limit: limit))
         case .streamAcknowledged(let alias, let offset): toSession(alias, .acknowledged(offset: offset))
-        case .streamFinish(let alias):
-            toSession(alias, .finish)
+        case .streamFinish(let alias): toSession(alias, .finish)
+        case .streamDone(let alias):
+            toSession(alias, .done)
             close(alias, .extender)
         case .streamReset(let alias, let code):
             toSession(alias, .reset(code: code))
             forget(alias)
         case .streamOpen(let alias, let open): opened(alias, open)
+        case .streamResume(let alias, let resume): resumed(alias, resume)
+        case .streamsResumed(let resumed):
+            guard let session = kernel.session(resumed.session), session.epoch == resumed.epoch else { return }
+            outlet(to: session).outlet.append(.streamsResumed)
         case .message(let message): send(message)
         case .receipt(let receipt): send(receipt)
         case .connect(let request): connect(request)
@@ -81,6 +89,8 @@ final class Attachment: @unchecked Sendable {
 
     func batchEnded() {
         for outlet in outlets.values { outlet.outlet.flush() }
+        if hasAnswered { link?.flush() }
+        hasAnswered = false
     }
 
     /// The link is gone.
@@ -100,14 +110,41 @@ final class Attachment: @unchecked Sendable {
             return send(.streamReset(alias: alias, code: StreamResetCode.refused.rawValue))
         }
         guard open.extender == extender, let session = kernel.session(open.session) else {
+            // The replica resumes the stream once it hears where the session goes on.
+            if kernel.isSuspended(open.session) { return }
             return send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
         }
+        guard session.epoch == open.epoch else { return }
+        guard names.admits(open.id.replica, for: open.session) else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.refused.rawValue))
+        }
         let bridge = StreamBridge(
-            id: open.id, extender: extender, priority: open.priority, session: session, attachment: self)
+            id: open.id, extender: extender, priority: open.priority, isOpenedHere: true, session: session,
+            attachment: self)
         bridge.linkAlias = alias
         streams[alias] = LinkStream(bridge: bridge, limit: StreamLimits.openerCredit)
         kernel.metrics.streamsOpened.add()
         toSession(bridge, .open(credit: open.credit))
+    }
+
+    /// The replica has an end of a stream that began in an earlier epoch. It gets no answer but the other end's word.
+    private func resumed(_ alias: UInt32, _ resume: LinkStreamResume) {
+        guard alias % 2 == 1, streams[alias] == nil, streams.count < Attachment.streamsMax else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.refused.rawValue))
+        }
+        // Of an epoch that is over the replica will hear, and name the stream again.
+        guard resume.extender == extender, let session = kernel.session(resume.session), session.epoch == resume.epoch
+        else { return }
+        guard !resume.isOpener || names.admits(resume.id.replica, for: resume.session) else {
+            return send(.streamReset(alias: alias, code: StreamResetCode.refused.rawValue))
+        }
+        let bridge = StreamBridge(
+            id: resume.id, extender: extender, priority: resume.priority, isOpenedHere: resume.isOpener,
+            session: session, attachment: self)
+        bridge.linkAlias = alias
+        streams[alias] = LinkStream(bridge: bridge, limit: 0)
+        if resume.standing.flags.contains(.doneSent) { streams[alias]?.ends = .extender }
+        toSession(bridge, .resume(resume.standing))
     }
 
     private func send(_ message: LinkMessage) {
@@ -190,6 +227,7 @@ final class Attachment: @unchecked Sendable {
             }
         }
         link?.flush()
+        hasAnswered = false
     }
 
     private func take(_ event: StreamEvent, of bridge: StreamBridge) {
@@ -198,18 +236,33 @@ final class Attachment: @unchecked Sendable {
         guard streams[alias]?.bridge === bridge else { return }
         switch event {
         case .open: break
+        case .resume(let standing): goOn(alias, bridge, standing)
         case .data(let data): send(.streamData(alias: alias, data))
         case .credit(let limit):
             streams[alias]?.limit = limit
             send(.streamCredit(alias: alias, limit: limit))
         case .acknowledged(let offset): send(.streamAcknowledged(alias: alias, offset: offset))
-        case .finish:
-            send(.streamFinish(alias: alias))
+        case .finish: send(.streamFinish(alias: alias))
+        case .done:
+            send(.streamDone(alias: alias))
             close(alias, .peer)
         case .reset(let code):
             send(.streamReset(alias: alias, code: code))
             forget(alias)
         }
+    }
+
+    /// Where the other end of a resumed stream stands.
+    private func goOn(_ alias: UInt32, _ bridge: StreamBridge, _ standing: StreamStanding) {
+        streams[alias]?.sent = standing.received
+        streams[alias]?.limit = standing.limit
+        send(
+            .streamResume(
+                alias: alias,
+                LinkStreamResume(
+                    id: bridge.id, extender: extender, session: bridge.session.id, epoch: bridge.session.epoch,
+                    isOpener: !bridge.isOpenedHere, priority: bridge.priority, standing: standing)))
+        if standing.flags.contains(.doneSent) { close(alias, .peer) }
     }
 
     private func open(_ bridge: StreamBridge, credit: UInt64) {
@@ -225,7 +278,7 @@ final class Attachment: @unchecked Sendable {
                 LinkStreamOpen(
                     id: bridge.id, extender: extender, session: bridge.session.id, peer: bridge.session.peer,
                     isPeerAllowed: kernel.peers.isAllowed(bridge.session.peer), priority: bridge.priority,
-                    credit: credit)))
+                    credit: credit, epoch: bridge.session.epoch)))
     }
 
     /// The next even number that no stream has; the numbers come round after 2³¹ streams.
@@ -286,7 +339,10 @@ final class Attachment: @unchecked Sendable {
                 isResumable: session.way.isResumable))
     }
 
-    private func send(_ frame: LinkFrame) { link?.send(frame) }
+    private func send(_ frame: LinkFrame) {
+        hasAnswered = true
+        link?.send(frame)
+    }
 
     private static func status(_ status: ReceiptStatus) -> LinkReceipt.Status {
         switch status {
@@ -332,7 +388,7 @@ final class Attachment: @unchecked Sendable {
 
     private func close(_ alias: UInt32, _ end: StreamEnds) {
         streams[alias]?.ends.insert(end)
-        if streams[alias]?.ends == [.peer, .extender] { forget(alias) }
+        if streams[alias]?.ends == .both { forget(alias) }
     }
 
     private func forget(_ alias: UInt32) { streams[alias] = nil }

@@ -18,6 +18,15 @@ struct CreditGate {
         return gate
     }()
 
+    /// A stream of an earlier epoch goes on: the extender may send nothing that it was not told anew.
+    init(resuming peer: StreamStanding) {
+        granted = max(peer.limit, peer.received)
+        passedOn = peer.received
+        sent = peer.received
+    }
+
+    init() {}
+
     /// Whether the peer has granted more than the extender knows.
     var isHeldBack: Bool { passedOn < granted }
 

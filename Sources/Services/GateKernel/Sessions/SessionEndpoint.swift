@@ -26,14 +26,17 @@ final class SessionEndpoint: @unchecked Sendable {
     /// Circuits that go over this session.
     var circuits: CircuitTable
 
-    private var streams: [UInt32: StreamBridge] = [:]
-    private var halfClosed: [UInt32: StreamEnds] = [:]
+    var streams: [UInt32: StreamBridge] = [:]
+    /// Streams of earlier epochs that not both sides have named yet.
+    var resumptions = StreamResumptions()
+    /// Whether the session may come back, so that what extenders still send means nothing.
+    private var isSuspended = false
     private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
     /// Streams whose extenders wait for news of the peer's credit until what waits has gone.
-    private var heldBack: Set<UInt32> = []
+    var heldBack: Set<UInt32> = []
     /// Whether the peer's list of extenders changed in the read that is being worked off.
     private var hasNewExtenders = false
-    private var names: SessionNames<Attachment>
+    private var names = SessionNames<Attachment>()
     /// Extenders of ours that sent something over a session in which we hide.
     private var shown: Set<ExtenderID> = []
 
@@ -85,7 +88,6 @@ final class SessionEndpoint: @unchecked Sendable {
         self.since = since
         self.driver = driver
         self.kernel = kernel
-        names = SessionNames(session: id)
         circuits = CircuitTable(isInbound: way.isInbound)
     }
 
@@ -113,12 +115,15 @@ final class SessionEndpoint: @unchecked Sendable {
             bridge.credit.grant(limit)
             passOnCredit(bridge)
         case .streamAcknowledged(let alias, let offset): toLink(alias, .acknowledged(offset: offset))
-        case .streamFinish(let alias):
-            toLink(alias, .finish)
+        case .streamFinish(let alias): toLink(alias, .finish)
+        case .streamDone(let alias):
+            toLink(alias, .done)
             close(alias, .peer)
         case .streamReset(let alias, let code):
             toLink(alias, .reset(code: code))
             forget(alias)
+            offerWasReset(alias, code)
+        case .streamResume(let alias, let resume): received(resume, alias)
         case .streamOpen(let alias, let id, let extender, let priority, let credit):
             opened(alias, id, extender, priority, credit)
         case .cells(let cells): received(cells: cells)
@@ -151,10 +156,8 @@ final class SessionEndpoint: @unchecked Sendable {
         guard driver != nil else { return }
         driver = nil
         for (_, bridge) in streams { toLink(bridge, .reset(code: StreamResetCode.peerGone.rawValue)) }
-        streams = [:]
-        halfClosed = [:]
-        heldBack = []
-        names = SessionNames(session: id)
+        for bridge in resumptions.bridges { toLink(bridge, .reset(code: StreamResetCode.peerGone.rawValue)) }
+        forgetStreams()
         for link in outlets.values { link.outlet.flush() }
         circuitsEnded()
         kernel.ended(self, reason: reason)
@@ -164,13 +167,18 @@ final class SessionEndpoint: @unchecked Sendable {
     /// without a word, since the extenders will resume them.
     func suspend() {
         driver = nil
-        streams = [:]
-        halfClosed = [:]
-        heldBack = []
-        names = SessionNames(session: id)
+        isSuspended = true
+        forgetStreams()
         for link in outlets.values { link.outlet.flush() }
         outlets = [:]
         circuitsEnded()
+    }
+
+    private func forgetStreams() {
+        streams = [:]
+        heldBack = []
+        resumptions.end()
+        names = SessionNames()
     }
 
     /// Another endpoint carries the session on.
@@ -235,6 +243,7 @@ final class SessionEndpoint: @unchecked Sendable {
                 outlet(to: attachment).received += UInt64(message.payload.readableBytes)
                 send(message, from: attachment)
             case .receipt(let id, let status): enqueue(.receipt(id: id, status: status))
+            case .streamsResumed: namedAll(attachment)
             }
         }
         for link in outlets.values { link.outlet.flush() }
@@ -244,15 +253,23 @@ final class SessionEndpoint: @unchecked Sendable {
     private func take(_ event: StreamEvent, of bridge: StreamBridge) {
         guard driver != nil else {
             if case .reset = event { return }
+            if isSuspended { return }
             return bridge.attachment.eventLoop.execute {
                 bridge.attachment.take([.stream(bridge, .reset(code: StreamResetCode.peerGone.rawValue))])
             }
         }
-        if case .open(let credit) = event { return open(bridge, credit: credit) }
-        let alias = bridge.sessionAlias
-        guard streams[alias] === bridge else { return }
         switch event {
-        case .open: break
+        case .open(let credit): return open(bridge, credit: credit)
+        case .resume(let standing): return resume(bridge, standing)
+        case .data, .credit, .acknowledged, .finish, .reset, .done: break
+        }
+        let alias = bridge.sessionAlias
+        guard streams[alias] === bridge else {
+            if case .reset(let code) = event { nameWasReset(bridge, code) }
+            return
+        }
+        switch event {
+        case .open, .resume: break
         case .data(let data):
             kernel.metrics.streamBytesOut.add(data.readableBytes)
             bridge.credit.count(data.readableBytes)
@@ -260,8 +277,9 @@ final class SessionEndpoint: @unchecked Sendable {
             enqueue(.streamData(alias: alias, data))
         case .credit(let limit): enqueue(.streamCredit(alias: alias, limit: limit))
         case .acknowledged(let offset): enqueue(.streamAcknowledged(alias: alias, offset: offset))
-        case .finish:
-            enqueue(.streamFinish(alias: alias))
+        case .finish: enqueue(.streamFinish(alias: alias))
+        case .done:
+            enqueue(.streamDone(alias: alias))
             close(alias, .extender)
         case .reset(let code):
             enqueue(.streamReset(alias: alias, code: code))
@@ -279,7 +297,7 @@ final class SessionEndpoint: @unchecked Sendable {
         shown.insert(bridge.extender)
         enqueue(
             .streamOpen(
-                alias: alias, id: names.stream(alias), extender: bridge.extender, priority: bridge.priority,
+                alias: alias, id: bridge.id, extender: bridge.extender, priority: bridge.priority,
                 credit: credit))
     }
 
@@ -301,7 +319,8 @@ final class SessionEndpoint: @unchecked Sendable {
             return enqueue(.streamReset(alias: alias, code: StreamResetCode.noSuchExtender.rawValue))
         }
         let bridge = StreamBridge(
-            id: id, extender: extender, priority: priority, session: self, attachment: attachment)
+            id: id, extender: extender, priority: priority, isOpenedHere: false, session: self,
+            attachment: attachment)
         bridge.sessionAlias = alias
         bridge.credit.grant(credit)
         streams[alias] = bridge
@@ -309,7 +328,7 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     /// A stream's share of ``streamBytesMax`` now.
-    private var streamWindow: UInt64 {
+    var streamWindow: UInt64 {
         let share = SessionEndpoint.streamBytesMax / UInt64(max(streams.count, 1))
         return min(max(share, StreamLimits.openerCredit), StreamLimits.windowMax)
     }
@@ -334,22 +353,21 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     /// The replica that the peer reaches; where we hide, of an extender that spoke first and of no other.
-    private func attachment(of extender: ExtenderID, for stream: StreamID) -> Attachment? {
+    func attachment(of extender: ExtenderID, for stream: StreamID) -> Attachment? {
         guard !way.isHiding || shown.contains(extender) else { return nil }
         return kernel.attachment(of: extender, for: stream)
     }
 
     private func close(_ alias: UInt32, _ end: StreamEnds) {
-        guard streams[alias] != nil else { return }
-        let ends = halfClosed[alias, default: []].union(end)
-        halfClosed[alias] = ends
-        if ends == [.peer, .extender] { forget(alias) }
+        guard let bridge = streams[alias] else { return }
+        bridge.ends.insert(end)
+        if bridge.ends == .both { forget(alias) }
     }
 
-    private func forget(_ alias: UInt32) {
+    func forget(_ alias: UInt32) {
         streams[alias] = nil
-        halfClosed[alias] = nil
         heldBack.remove(alias)
+        resumptions.asked[alias] = nil
     }
 
     // MARK: Links
@@ -358,7 +376,7 @@ final class SessionEndpoint: @unchecked Sendable {
         if let bridge = streams[alias] { toLink(bridge, event) }
     }
 
-    private func toLink(_ bridge: StreamBridge, _ event: StreamEvent) {
+    func toLink(_ bridge: StreamBridge, _ event: StreamEvent) {
         outlet(to: bridge.attachment).outlet.append(.stream(bridge, event))
     }
 
@@ -367,6 +385,9 @@ final class SessionEndpoint: @unchecked Sendable {
             outlet(to: attachment).outlet.append(.notice(self, item()))
         }
     }
+
+    /// Hands over what waits for extenders.
+    func flushLinks() { for link in outlets.values { link.outlet.flush() } }
 
     private func outlet(to attachment: Attachment) -> LinkOutlet {
         let key = ObjectIdentifier(attachment)
@@ -393,6 +414,7 @@ final class SessionEndpoint: @unchecked Sendable {
             enqueue(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
             forget(alias)
         }
+        resumptions.detached(attachment)
         outlets[ObjectIdentifier(attachment)] = nil
         names.forget(attachment)
         flush()
@@ -416,11 +438,4 @@ final class SessionEndpoint: @unchecked Sendable {
         }
         outlet(to: attachment).outlet.append(.notice(self, .message(message)))
     }
-}
-
-/// Which sides of a stream have sent their last byte.
-struct StreamEnds: OptionSet {
-    let rawValue: UInt8
-    static let peer = StreamEnds(rawValue: 1)
-    static let extender = StreamEnds(rawValue: 2)
 }

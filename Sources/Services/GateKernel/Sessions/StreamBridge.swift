@@ -7,12 +7,14 @@ import NIOCore
 ///
 /// A bridge is made by the side that sees the stream first and handed to the other.
 ///
-/// `@unchecked Sendable`: `sessionAlias` and `credit` are touched on the session's loop only, `linkAlias` on the link's only, the
+/// `@unchecked Sendable`: `sessionAlias`, `credit` and `ends` are touched on the session's loop only, `linkAlias` on the link's only, the
 /// rest is constant.
 final class StreamBridge: @unchecked Sendable {
     let id: StreamID
     let extender: ExtenderID
     let priority: Priority
+    /// Whether our extender opened the stream.
+    let isOpenedHere: Bool
     /// Strong both; the tables that hold bridges are emptied when the session or the link ends.
     let session: SessionEndpoint
     let attachment: Attachment
@@ -21,13 +23,19 @@ final class StreamBridge: @unchecked Sendable {
     var sessionAlias: UInt32 = 0
     /// What the peer grants the extender, and how much of it the extender has.
     var credit = CreditGate()
+    /// Which sides' extenders have consumed all, as the session has passed on.
+    var ends: StreamEnds = []
     /// The stream's number on the link; 0 until one is allotted.
     var linkAlias: UInt32 = 0
 
-    init(id: StreamID, extender: ExtenderID, priority: Priority, session: SessionEndpoint, attachment: Attachment) {
+    init(
+        id: StreamID, extender: ExtenderID, priority: Priority, isOpenedHere: Bool, session: SessionEndpoint,
+        attachment: Attachment
+    ) {
         self.id = id
         self.extender = extender
         self.priority = priority
+        self.isOpenedHere = isOpenedHere
         self.session = session
         self.attachment = attachment
     }
@@ -42,6 +50,18 @@ enum StreamEvent: Sendable {
     case acknowledged(offset: UInt64)
     case finish
     case reset(code: UInt32)
+    /// The extender where it comes from has consumed all up to the other's finish.
+    case done
+    /// The stream goes on from an earlier epoch; where the end stands that it comes from.
+    indirect case resume(StreamStanding)
+}
+
+/// Which sides of a stream have consumed everything.
+struct StreamEnds: OptionSet {
+    let rawValue: UInt8
+    static let peer = StreamEnds(rawValue: 1)
+    static let extender = StreamEnds(rawValue: 2)
+    static let both: StreamEnds = [.peer, .extender]
 }
 
 /// What a session hands to an extender's link.
@@ -66,6 +86,8 @@ enum ToLink: Sendable {
 /// What an extender's link hands to a session.
 enum ToSession: Sendable {
     case stream(StreamBridge, StreamEvent)
+    /// The replica has named every stream of earlier epochs that it has.
+    case streamsResumed
     case message(ExtenderMessage)
     case receipt(UInt64, ReceiptStatus)
 }
