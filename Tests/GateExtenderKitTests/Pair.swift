@@ -28,7 +28,7 @@ struct Pair: Sendable {
 /// Runs `body` with a replica of `extender` at a far node and a silent one at the near node. Windows are 256 KiB.
 func withPair(
     _ extender: some Extender, handlersPerSession: Int = 512, abandonedTime: Duration = .seconds(10),
-    _ body: @Sendable (Pair) async throws -> Void
+    suspensionTime: Duration = .seconds(30), _ body: @Sendable (Pair) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let nodes = FakeNodes(eventLoop: group.next())
@@ -37,6 +37,7 @@ func withPair(
     limits.messageWindow = 1_048_576
     limits.handlersPerSessionMax = handlersPerSession
     limits.abandonedTime = abandonedTime
+    limits.suspensionTime = suspensionTime
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     let near = ExtenderService(
         extender: SilentExtender(), limits: limits, access: nodes.access(to: Pair.nearNode, for: testExtender),

@@ -41,8 +41,8 @@ extension LinkFrame {
     fileprivate var stream: UInt32 {
         switch self {
         case .streamOpen(let alias, _), .streamData(let alias, _), .streamCredit(let alias, _),
-            .streamAcknowledged(let alias, _), .streamFinish(let alias), .streamReset(let alias, _), .streamDone(let alias),
-            .streamResume(let alias, _):
+            .streamAcknowledged(let alias, _), .streamFinish(let alias), .streamReset(let alias, _),
+            .streamDone(let alias), .streamResume(let alias, _):
             alias
         case .request(let id, _), .reply(let id, _), .watchEvent(let id, _), .cancel(let id): id
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .message,

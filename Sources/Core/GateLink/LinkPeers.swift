@@ -32,7 +32,8 @@ package struct LinkPeerEvent: Hashable, Sendable {
     package var reason: String
     /// Which of the session's epochs this is about; kits ignore those below the highest that they have seen.
     package var epoch: SessionEpoch
-    /// Whether the session may come back when its way breaks, at this worker or another.
+    /// Whether the session may come back at another worker when this one dies: then only, if others can take it over. A
+    /// suspended one may come back whatever this says.
     package var isResumable: Bool
 
     package init(

@@ -12,7 +12,7 @@ final class LinkedSession {
     let peer: PeerIdentity
     let eventLoop: any EventLoop
     private(set) var isRelayed: Bool
-    /// Whether the session may come back when its way breaks.
+    /// Whether the session may come back when its worker dies.
     private(set) var isResumable: Bool
     /// The highest epoch that a kernel has named.
     private(set) var epoch: SessionEpoch

@@ -278,13 +278,21 @@ final class KernelState: Sendable {
         if isSuspended(session) { ended(session, reason: "the connection broke and the session did not go on") }
     }
 
-    /// Other workers hold these sessions at greater epochs: what is here of them goes.
+    /// Other workers hold these sessions at greater epochs: what is here of them goes. Extenders that have not heard of
+    /// the other worker yet must not take the sessions for ended: they are told that the way is broken, and no more.
     func superseded(_ ids: [SessionID]) {
-        let (standing, suspended) = tables.withLock { tables in
-            (ids.compactMap { tables.sessions[$0] }, ids.compactMap { tables.suspended[$0] })
+        let (standing, attachments) = tables.withLock { tables in
+            for id in ids { tables.forgetSuspended(id) }
+            let standing = ids.compactMap { tables.sessions[$0] }
+            for session in standing { tables.leave(session) }
+            return (standing, tables.attachments.values.flatMap(\.self))
         }
-        for session in standing { session.eventLoop.execute { session.close(.duplicate) } }
-        for session in suspended { giveUp(session) }
+        for session in standing {
+            session.eventLoop.execute { [self] in
+                session.supersede()
+                tell(.suspended(reason: "another worker holds the session"), of: session, to: attachments)
+            }
+        }
     }
 
     /// All that stands and is suspended, to be written down under a new registration.

@@ -52,9 +52,17 @@ package final class FakeNodes: Sendable {
         try await eventLoop.submit { self.kernel.value.resumeSessions() }.get()
     }
 
-    /// Tells the first node's extender something about every session, as a worker does that was superseded.
-    package func tell(_ node: NodeUUID, _ change: LinkPeerEvent.Change, epoch: SessionEpoch) async throws {
-        try await eventLoop.submit { self.kernel.value.tell(node, change, epoch: epoch) }.get()
+    /// Tells extenders something about every session's first epoch, as a worker does that was superseded.
+    package func tellStale(_ change: PeerChange.Kind) async throws {
+        let change: LinkPeerEvent.Change =
+            switch change {
+            case .connected: .connected
+            case .suspended: .suspended
+            case .resumed: .resumed
+            case .disconnected: .disconnected
+            case .extendersChanged: .extendersChanged
+            }
+        try await eventLoop.submit { self.kernel.value.tell(change, epoch: 0) }.get()
     }
 
     /// Closes every link, as when workers die; keepers dial again.
@@ -162,7 +170,7 @@ private final class FakeKernels {
     }
 
     func suspendSessions() {
-        tell(.suspended)
+        tell(.suspended, epoch: epoch)
         streams = [:]
         named = [:]
         held = []
@@ -172,19 +180,14 @@ private final class FakeKernels {
 
     func resumeSessions() {
         epoch += 1
-        tell(.resumed)
-        flush()
+        tell(.resumed, epoch: epoch)
     }
 
-    func tell(_ node: NodeUUID, _ change: LinkPeerEvent.Change, epoch: SessionEpoch) {
-        for session in sessions.keys { send(.peerEvent(event(change, session, at: node, epoch)), to: node) }
-        flush()
-    }
-
-    private func tell(_ change: LinkPeerEvent.Change) {
+    func tell(_ change: LinkPeerEvent.Change, epoch: SessionEpoch) {
         for (session, nodes) in sessions {
             for node in nodes { send(.peerEvent(event(change, session, at: node, epoch)), to: node) }
         }
+        flush()
     }
 
     private func event(
@@ -222,7 +225,8 @@ private final class FakeKernels {
         peers[session] = [link.node: .node(target.node), target.node: claim]
         let isRelayed = request.route != .direct
         for (node, peer) in peers[session] ?? [:] {
-            let event = LinkPeerEvent(change: .connected, session: session, peer: peer, isRelayed: isRelayed, epoch: epoch,
+            let event = LinkPeerEvent(
+                change: .connected, session: session, peer: peer, isRelayed: isRelayed, epoch: epoch,
                 isResumable: areResumable && !isRelayed)
             send(.peerEvent(event), to: node)
         }

@@ -336,7 +336,7 @@ final class Attachment: @unchecked Sendable {
             LinkPeerEvent(
                 change: change, session: session.id, peer: session.peer, isRelayed: session.isRelayed,
                 extenders: extenders.filter { $0 == extender }, reason: reason, epoch: session.epoch,
-                isResumable: session.way.isResumable))
+                isResumable: session.way.isResumable && session.isInbound))
     }
 
     private func send(_ frame: LinkFrame) {
