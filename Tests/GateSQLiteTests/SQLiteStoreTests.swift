@@ -22,6 +22,11 @@ import Testing
         try await withStore { store, clock in try await StoreContract.checkTakeover(store, clock) }
     }
 
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `takes nothing from superseded epochs`(seed: UInt64) async throws {
+        try await withStore { store, clock in try await StoreContract.checkHistory(store, clock, seed: seed) }
+    }
+
     @Test func `what was written is there after a restart`() async throws {
         try await withFolder { folder in
             let first = try SQLiteStore(path: folder.file)

@@ -17,4 +17,11 @@ import Testing
         let clock = ManualStoreClock()
         try await StoreContract.checkTakeover(MemoryStore(clock: clock.read), clock)
     }
+
+    @Test func `takes nothing from superseded epochs in a thousand random histories`() async throws {
+        for seed: UInt64 in 1...1000 {
+            let clock = ManualStoreClock()
+            try await StoreContract.checkHistory(MemoryStore(clock: clock.read), clock, seed: seed)
+        }
+    }
 }
