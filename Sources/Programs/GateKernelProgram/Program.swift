@@ -24,7 +24,7 @@ struct Program: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await LocalSettings.load(directory: directory, filesNeeded: .kernel)
-        let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
+        let metrics = Telemetry.start(program: join ?? name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "kernel")
         if !ProcessHardening.disableCoreDumps() {
             logger.warning("Core dumps can't be switched off: a crash may write secrets to disk")

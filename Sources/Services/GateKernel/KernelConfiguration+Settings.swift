@@ -11,7 +11,7 @@ extension KernelConfiguration {
         advertisedEndpoints = settings.peers.advertise
         linkEndpoint = settings.kernelLink(index: index)
         linkAdvertisement = settings.kernel.advertise
-        databaseEndpoint = settings.database.link
+        databaseEndpoint = settings.database.dialled.first
         // Commands ask there for `/status`, which an exposed port does not serve.
         adminAddress = settings.admin.exposed ? "" : "\(settings.kernelAdmin(index: index))"
         eventLoopCount = settings.kernel.eventLoops
