@@ -32,8 +32,7 @@ def secrets(folder):
 
 def places():
     """Every place with what it holds."""
-    for image in run("docker", "images", "-q").split():
-        name = image.decode()
+    for name in run("docker", "images", "--format", "{{.Repository}}", "quantumgate*").decode().split():
         yield f"history of image {name}", run("docker", "history", "--no-trunc", name)
         yield f"settings of image {name}", run("docker", "inspect", name)
         yield f"layers of image {name}", run("docker", "save", name)
