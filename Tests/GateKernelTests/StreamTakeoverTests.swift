@@ -1,5 +1,6 @@
 import GateExtenderKit
 import GateLink
+import GateLinkStore
 import GateModel
 import GateStore
 import GateTestKit
