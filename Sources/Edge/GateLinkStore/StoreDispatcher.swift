@@ -13,11 +13,14 @@ package struct StoreDispatcher: Sendable {
     let keeper: any SessionKeeper
     /// Who signs link certificates; `nil`: nobody here.
     let links: (any LinkCertifier)?
+    private let rights: RightsCache
 
+    /// - Parameter rightsAge: how old the rights may be by which a request is judged; zero: asked for each.
     package init(
         store: any ServedStore, certifier: any WorkerCertifier, keeper: any SessionKeeper,
-        links: (any LinkCertifier)? = nil
+        links: (any LinkCertifier)? = nil, rightsAge: Duration = .zero
     ) {
+        rights = RightsCache(age: rightsAge)
         self.store = store
         self.certifier = certifier
         self.keeper = keeper
@@ -54,7 +57,7 @@ package struct StoreDispatcher: Sendable {
         _ method: StoreMethod, _ body: ByteBuffer, _ caller: LinkName
     ) async throws(StoreFailure) -> StoreCall {
         guard method.permits(caller.role) else { throw .notPermitted }
-        let rights = try await store.rights(of: caller)
+        let rights = try await self.rights.rights(of: caller, in: store)
         guard !rights.isRevoked else { throw .notPermitted }
         return StoreCall(method: method, body: body, caller: caller, rights: rights)
     }
