@@ -57,6 +57,7 @@ let collections = Target.Dependency.product(name: "DequeModule", package: "swift
 /// Arrows point up this list only: a module uses what stands above it, in its own layer or an earlier one.
 let modules = [
     Module(name: "CSodium", layer: .system),
+    Module(name: "CPostgres", layer: .system),
     Module(name: "CZlib", layer: .system),
     Module(name: "CWipe", layer: .system),
     Module(name: "CBoring", layer: .system),
@@ -91,6 +92,9 @@ let modules = [
         libraries: [nioCore, protobuf, logging], excluded: ["Protocol"]),
     Module(
         name: "GateSQLite", layer: .edge, uses: ["GateModel", "GateAccess", "GateStore"], libraries: [grdb]),
+    Module(
+        name: "GatePostgres", layer: .edge, uses: ["CPostgres", "GateModel", "GateAccess", "GateStore"],
+        libraries: [logging, collections]),
 
     Module(
         name: "GateKernel", layer: .services,
@@ -103,8 +107,8 @@ let modules = [
     Module(
         name: "GateDatabase", layer: .services,
         uses: [
-            "CSodium", "GateModel", "GateCrypto", "GateSession", "GateLink", "GateStore", "GateTelemetry",
-            "GateLinkTransport", "GateLinkStore", "GateSettings", "GateSQLite",
+            "CSodium", "GateModel", "GateAccess", "GateCrypto", "GateSession", "GateLink", "GateStore", "GateTelemetry",
+            "GateLinkTransport", "GateLinkStore", "GateSettings", "GateSQLite", "GatePostgres",
         ],
         libraries: [nioCore, nioPosix, nioSSL, logging, metrics, lifecycle, crypto]),
     Module(
@@ -204,7 +208,7 @@ let strict: [SwiftSetting] =
         .treatAllWarnings(as: .error),
     ] + instrumented
 
-let systemLibraries = ["CSodium", "CZlib"]
+let systemLibraries = ["CSodium", "CPostgres", "CZlib"]
 
 func target(_ module: Module) -> Target {
     let path = "Sources/\(module.layer.folder)/\(module.folder ?? module.name)"

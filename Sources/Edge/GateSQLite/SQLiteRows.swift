@@ -124,35 +124,6 @@ extension DataEntry {
     }
 }
 
-extension StoreTopic {
-    /// How the topic is written in the change log.
-    var logText: String {
-        switch self {
-        case .settings: "settings"
-        case .peers: "peers"
-        case .addressRules: "address-rules"
-        case .bans: "bans"
-        case .workers: "workers"
-        case .rights: "rights"
-        case .data(let extender): "data:\(extender)"
-        }
-    }
-
-    init?(logText: String) {
-        switch logText {
-        case "settings": self = .settings
-        case "peers": self = .peers
-        case "address-rules": self = .addressRules
-        case "bans": self = .bans
-        case "workers": self = .workers
-        case "rights": self = .rights
-        default:
-            guard logText.hasPrefix("data:"), let extender = ExtenderID(text: logText.dropFirst(5)) else { return nil }
-            self = .data(extender)
-        }
-    }
-}
-
 extension StoreChange {
     init?(row: Row) {
         guard let topic = StoreTopic(logText: row["topic"]) else { return nil }
@@ -165,7 +136,7 @@ private func uuid(_ bytes: Data) throws -> UUIDBytes {
     return uuid
 }
 
-private func subject(_ row: Row) throws -> AccessSubject {
+func subject(_ row: Row) throws -> AccessSubject {
     guard let subject = AccessSubject(text: row["subject"] as String) else {
         throw StoreFailure.damaged("a subject of a reputation or ban")
     }

@@ -67,7 +67,8 @@ private func fetch(_ node: NodeUUID, in db: Database) throws -> PeerRow? {
         .map(PeerRow.init(row:))
 }
 
-private func store(_ row: PeerRow, in db: Database) throws {
+/// Writes a peer in place of what was known about it.
+func store(_ row: PeerRow, in db: Database) throws {
     try db.execute(
         sql: """
             INSERT OR REPLACE INTO peer

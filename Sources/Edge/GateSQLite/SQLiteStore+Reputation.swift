@@ -133,7 +133,8 @@ private func fetchBan(of subject: AccessSubject, in db: Database, now: UnixTime)
     ).map(BanRow.init(row:))
 }
 
-private func store(_ ban: BanRow, in db: Database) throws {
+/// Writes a ban in place of one that stands.
+func store(_ ban: BanRow, in db: Database) throws {
     try db.execute(
         sql: "INSERT OR REPLACE INTO ban (subject, since, until, reason, author, is_earned) VALUES (?, ?, ?, ?, ?, ?)",
         arguments: [

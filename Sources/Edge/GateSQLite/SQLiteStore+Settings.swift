@@ -91,16 +91,7 @@ extension SQLiteStore: RightsStore {
     package func setRights(_ rights: RightsRow) async throws(StoreFailure) {
         try rights.check()
         try await write { db, changes in
-            let extenders = Data(rights.extenders.sorted().flatMap(\.value.bytes))
-            try db.execute(
-                sql: """
-                    INSERT OR REPLACE INTO rights (name, extenders, setting_prefixes, may_connect, is_revoked)
-                    VALUES (?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    rights.name, extenders, rights.settingPrefixes.sorted().joined(separator: "\n"), rights.mayConnect,
-                    rights.isRevoked,
-                ])
+            try store(rights, in: db)
             changes.append(.changed(.rights, key: rights.name))
         }
     }
@@ -141,4 +132,18 @@ extension SQLiteStore: VaultStore {
             guard db.changesCount > 0 else { throw StoreFailure.conflict }
         }
     }
+}
+
+/// Writes the rights of a name in place of those before.
+func store(_ rights: RightsRow, in db: Database) throws {
+    let extenders = Data(rights.extenders.sorted().flatMap(\.value.bytes))
+    try db.execute(
+        sql: """
+            INSERT OR REPLACE INTO rights (name, extenders, setting_prefixes, may_connect, is_revoked)
+            VALUES (?, ?, ?, ?, ?)
+            """,
+        arguments: [
+            rights.name, extenders, rights.settingPrefixes.sorted().joined(separator: "\n"), rights.mayConnect,
+            rights.isRevoked,
+        ])
 }

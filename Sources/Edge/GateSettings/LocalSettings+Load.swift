@@ -56,6 +56,8 @@ extension LocalSettings {
         if needed.contains(.database) {
             named.append(
                 ("database.vaultKeyFile", vaultKeyPath, "quantumgate init makes it; restore it from your backup"))
+            named.append(
+                ("database.passwordFile", databasePasswordPath, "a file with the password, for its owner only"))
         }
         if needed.contains(.kernel) {
             named.append(("peers.sharedSecretFile", sharedSecretPath, "a file that all nodes of the network have"))
@@ -76,7 +78,14 @@ extension LocalSettings {
         let empty =
             peers.listen.isEmpty
             ? [SettingsFault(key: "peers.listen", reason: "is empty", example: "[\"[::]:7700\"]")] : []
-        return empty + exposedAdmins()
+        let unnamed =
+            database.kind == .postgresql && database.url == nil
+            ? [
+                SettingsFault(
+                    key: "database.url", reason: "is missing, as database.kind is postgresql",
+                    example: "postgresql://gate@db.example.org/gate?sslmode=verify-full")
+            ] : []
+        return empty + unnamed + exposedAdmins()
     }
 
     /// Admin ports have no authentication, so only this machine may reach them, unless the operator says otherwise.

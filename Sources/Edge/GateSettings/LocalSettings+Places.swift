@@ -9,6 +9,8 @@ extension LocalSettings {
     package var file: String { "\(directory)/\(LocalSettings.fileName)" }
     /// SQLite's file, absolute.
     package var databasePath: String { absolute(database.path) }
+    /// The file with PostgreSQL's password, absolute.
+    package var databasePasswordPath: String? { database.passwordFile.map(absolute) }
     /// The vault key's file, absolute.
     package var vaultKeyPath: String { absolute(database.vaultKeyFile) }
     /// The shared secret's file, absolute.

@@ -67,11 +67,20 @@ package struct DatabaseLocalSettings: Equatable, Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         /// One file; for a node on a single machine.
         case sqlite
+        /// A database on a server, for any number of database services.
+        case postgresql
     }
 
     package var kind = Kind.sqlite
     /// SQLite's file.
     package var path = "data/node.sqlite"
+    /// PostgreSQL's URL, without a password; several hosts for a primary with standbys.
+    package var url: String?
+    /// File with the password of PostgreSQL's role, read at each connect; `nil`: none is needed.
+    package var passwordFile: String?
+    /// Whether a PostgreSQL on another machine need not prove itself by a certificate. The connection may then be read
+    /// and changed on its way.
+    package var allowPlain = false
     /// File with the key under which the vault's secrets are encrypted.
     package var vaultKeyFile = "secrets/vault.key"
     /// Where the database service on this machine takes links.

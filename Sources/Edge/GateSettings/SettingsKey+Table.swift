@@ -35,11 +35,23 @@ extension SettingsKey {
             "kernel.eventLoops", "Event loops of a worker; 0: one per processor", example: "2", \.kernel.eventLoops,
             parse: number(KernelLocalSettings.eventLoopsRange), write: { "\($0)" }),
         .scalar(
-            "database.kind", "What keeps the data: sqlite", example: "sqlite", \.database.kind, parse: choice,
+            "database.kind", "What keeps the data: sqlite or postgresql", example: "sqlite", \.database.kind,
+            parse: choice,
             write: { $0.rawValue }),
         .scalar(
             "database.path", "SQLite's file", example: "data/node.sqlite", \.database.path, parse: filePath,
             write: quoted),
+        .scalar(
+            "database.url", "PostgreSQL's URL, without a password; several hosts for a primary with standbys",
+            example: "postgresql://gate@db.example.org/gate?sslmode=verify-full", \.database.url,
+            parse: { text throws(BadValue) in try serverURL(text) }, write: { $0.map(quoted) }),
+        .scalar(
+            "database.passwordFile", "File with the password of PostgreSQL's role", example: "secrets/postgresql",
+            \.database.passwordFile, parse: { text throws(BadValue) in try filePath(text) },
+            write: { $0.map(quoted) }),
+        .scalar(
+            "database.allowPlain", "Whether a PostgreSQL on another machine need not prove itself", example: "false",
+            \.database.allowPlain, parse: truth, write: { "\($0)" }),
         .scalar(
             "database.vaultKeyFile", "File with the key of the identity vault", example: "secrets/vault.key",
             \.database.vaultKeyFile, parse: filePath, write: quoted),
@@ -155,6 +167,18 @@ private func isName(_ text: String) -> Bool {
 
 @Sendable private func filePath(_ text: String) throws(BadValue) -> String {
     guard !text.isEmpty, !text.utf8.contains(0) else { throw BadValue(reason: "is no path") }
+    return text
+}
+
+/// A password in it would be in the settings file, which others may read.
+@Sendable private func serverURL(_ text: String) throws(BadValue) -> String {
+    guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://"), !text.utf8.contains(0) else {
+        throw BadValue(reason: "begins with postgresql://")
+    }
+    let authority = text.drop { $0 != "/" }.dropFirst(2).prefix { $0 != "/" && $0 != "?" }
+    if let name = authority.lastIndex(of: "@"), authority[..<name].contains(":") {
+        throw BadValue(reason: "has a password in it; write it to a file and name that in database.passwordFile")
+    }
     return text
 }
 

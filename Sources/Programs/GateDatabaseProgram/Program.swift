@@ -19,6 +19,8 @@ struct Program: AsyncParsableCommand {
     @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
     @Option(help: "Name of this process and of its credential.") var name = "database-1"
 
+    @Flag(help: "Bring the database's tables up to date and end.") var migrate = false
+
     func run() async throws {
         let settings = try await LocalSettings.load(directory: directory, filesNeeded: .database)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
@@ -29,8 +31,13 @@ struct Program: AsyncParsableCommand {
         ProcessHardening.raiseDescriptorLimit()
         StandardInputGuard().start()
 
+        if migrate {
+            try await NodeDatabase.migrate(DatabasePlace(settings))
+            return logger.notice("The database's tables are up to date")
+        }
         let credential = try LinkCredentialSource(directory: settings.credentialDirectory(name))
-        let database = try await NodeDatabase.open(path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
+        let database = try await NodeDatabase.open(
+            DatabasePlace(settings), vaultKeyFile: settings.vaultKeyPath)
         let service = try await DatabaseService.bind(
             database, to: settings.database.link, credential: credential, group: MultiThreadedEventLoopGroup.singleton,
             logger: logger)

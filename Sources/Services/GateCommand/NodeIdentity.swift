@@ -3,7 +3,6 @@ internal import GateLink
 internal import GateLinkStore
 internal import GateLinkTransport
 internal import GateModel
-internal import GateSQLite
 internal import GateSettings
 internal import GateStore
 
@@ -16,9 +15,9 @@ enum NodeIdentity {
 
     /// Makes vault key, database and identity, and grants the shipped extender what it needs.
     static func create(_ settings: LocalSettings) async throws -> NodeUUID {
-        let node = try await NodeDatabase.initialise(
-            path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
-        let store = try SQLiteStore(path: settings.databasePath)
+        let place = try DatabasePlace(settings)
+        let node = try await NodeDatabase.initialise(place, vaultKeyFile: settings.vaultKeyPath)
+        let store = try await place.open()
         if let link = LinkName(node: node, role: .extender(ShippedExtender.socks5), name: socks5Name) {
             try await store.setRights(.attaching(link, settings: socks5Settings))
         }
@@ -30,7 +29,7 @@ enum NodeIdentity {
     /// sign certificates for those who join.
     static func keep(_ authority: LinkAuthority, _ settings: LocalSettings) async throws {
         let key = try VaultKeyFile.load(from: settings.vaultKeyPath)
-        let store = try SQLiteStore(path: settings.databasePath)
+        let store = try await DatabasePlace(settings).open()
         do {
             try await IdentityVault.keep(authority, of: authority.node, in: store, key: key)
         } catch {

@@ -2,7 +2,6 @@ package import GateLink
 import GateLinkStore
 package import GateLinkTransport
 package import GateModel
-import GateSQLite
 package import GateStore
 import GateTelemetry
 package import Logging

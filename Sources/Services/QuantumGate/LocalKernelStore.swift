@@ -1,11 +1,10 @@
 import GateDatabase
 import GateModel
-import GateSQLite
 import GateStore
 
 /// The stores and the vault of a database in this process, as one worker uses them: without a link, unchecked rights.
 struct LocalKernelStore: KernelStore {
-    private let store: SQLiteStore
+    private let store: any OpenedStore
     private let vault: IdentityVault
 
     init(_ database: NodeDatabase) {
@@ -14,7 +13,7 @@ struct LocalKernelStore: KernelStore {
     }
 
     func changes(of topics: Set<StoreTopic>) async throws(StoreFailure) -> AsyncStream<StoreChange> {
-        await store.changes(of: topics)
+        try await store.changes(of: topics)
     }
 }
 

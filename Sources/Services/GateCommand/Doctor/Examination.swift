@@ -72,7 +72,9 @@ enum Examination {
     /// Secrets that others may read are none, and programs refuse them.
     private static func files(_ settings: LocalSettings) -> [Finding] {
         let secrets = [settings.vaultKeyPath, settings.sharedSecretPath].compactMap { $0 }
-        return secrets.map { file($0, exposed: .bad) } + [file(settings.databasePath, exposed: .poor)]
+        let findings = (secrets + [settings.databasePasswordPath].compactMap { $0 }).map { file($0, exposed: .bad) }
+        return settings.database.kind == .sqlite
+            ? findings + [file(settings.databasePath, exposed: .poor)] : findings
     }
 
     /// The private keys of link credentials and of the authority that signs them, where one is here.
@@ -167,13 +169,15 @@ enum Examination {
     static func stoppedDatabase(_ settings: LocalSettings) async -> Finding {
         do throws(NodeDatabaseFailure) {
             let node = try await NodeDatabase.inspect(
-                path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
+                DatabasePlace(settings), vaultKeyFile: settings.vaultKeyPath)
             return Finding(
                 subject: "database", verdict: .good, found: "sound; the vault key opens the identity of \(node)")
         } catch {
             return Finding(
                 subject: "database", verdict: .bad, found: "\(error)",
-                advice: "Restore database and vault key from one backup, without the database's -wal and -shm files.")
+                advice: settings.database.kind == .sqlite
+                    ? "Restore database and vault key from one backup, without the database's -wal and -shm files."
+                    : "Is PostgreSQL up and reachable from here, and are database and vault key of one node?")
         }
     }
 }
