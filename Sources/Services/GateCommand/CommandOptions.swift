@@ -30,7 +30,7 @@ struct NodeOptions: ParsableArguments {
         ProcessInfo.processInfo.environment["QUANTUMGATE_DIR"] ?? FileManager.default.currentDirectoryPath
     }
 
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         let path = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
         return FilePath(path).lexicallyNormalized().string
     }

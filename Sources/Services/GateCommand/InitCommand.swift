@@ -28,6 +28,10 @@ struct InitCommand: AsyncParsableCommand {
     @Option(help: "Derives every port from this one.") var portBase: UInt16?
     @Option(help: "Kernel workers to run.") var workers = 1
     @Option(help: "Where programs on this machine speak SOCKS5.") var socks5: Endpoint?
+    @Option(help: "A URL of PostgreSQL, without a password, to keep the data in. (default: a file of SQLite)")
+    var database: String?
+    @Option(help: "File with the password of PostgreSQL's role, mode 0600.") var databasePasswordFile: String?
+    @Flag(help: "Take a PostgreSQL on another machine that proves nothing.") var databaseAllowPlain = false
 
     func validate() throws {
         guard NodeLocalSettings.workersRange.contains(workers) else {
@@ -49,6 +53,12 @@ struct InitCommand: AsyncParsableCommand {
         settings.peers.advertise = advertise
         settings.node.workers = workers
         if let socks5 { settings.socks5.listen = socks5 }
+        if let database {
+            settings.database.kind = .postgresql
+            settings.database.url = database
+            settings.database.passwordFile = databasePasswordFile.map { NodeOptions.absolute($0) }
+            settings.database.allowPlain = databaseAllowPlain
+        }
         let uuid = try await NodeFolder.create(settings)
         printLine("\(uuid)")
         printNote(InitCommand.advice(settings))
@@ -60,18 +70,20 @@ struct InitCommand: AsyncParsableCommand {
         Made \(settings.directory).
 
         The node's identity is these two, and only together:
-          \(settings.databasePath)   the identity key, sealed
+          \(databaseName(settings))   the identity key, sealed
           \(settings.vaultKeyPath)   what opens it
         Save both where only you can read them, also:
           \(settings.authorityDirectory)/, \(settings.directory)/credentials/   for the node's own processes
-        Save the database with `sqlite3 FILE ".backup COPY"`, or while the node is stopped, then with the files FILE-wal
-        and FILE-shm beside it where they are there. To restore, with the node stopped: remove the old FILE, FILE-wal
-        and FILE-shm, put all back in their places, run `quantumgate doctor`, then `quantumgate node`. What is lost
-        can't be made again: a new identity is a new UUID, and every peer has to add it anew.
+        `quantumgate backup FILE` saves the database, also while the node runs; `quantumgate restore FILE` puts it back.
+        What is lost can't be made again: a new identity is a new UUID, and every peer has to add it anew.
 
         Next:
           quantumgate node \(settings.directory)
           quantumgate card --dir \(settings.directory)
         """
+    }
+
+    private static func databaseName(_ settings: LocalSettings) -> String {
+        settings.database.kind == .sqlite ? settings.databasePath : settings.database.url ?? ""
     }
 }

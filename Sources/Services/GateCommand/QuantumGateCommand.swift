@@ -34,6 +34,8 @@ package struct QuantumGateCommand: AsyncParsableCommand {
                     PeersCommand.self, AccessCommand.self, BansCommand.self, SettingsCommand.self, ConfigCommand.self,
                     CredentialCommand.self, DrainCommand.self,
                 ]),
+            CommandGroup(
+                name: "Keeping", subcommands: [BackupCommand.self, RestoreCommand.self, DatabaseCommand.self]),
             CommandGroup(name: "Trying out", subcommands: [DemoCommand.self, BenchCommand.self]),
         ])
 
