@@ -5,7 +5,7 @@ import Foundation
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure handshakes, sessions, relays or links on this machine.",
+        abstract: "Measure handshakes, sessions, relays, links or the database on this machine.",
         discussion: """
             handshake  mutual connections one at a time: handshake.rate, handshake.cpu_both
             session    one stream over one session, idle sessions of a kernel worker: session.throughput,
@@ -14,6 +14,8 @@ struct BenchCommand: AsyncParsableCommand {
             link       one stream over a link: link.throughput, link.cpu
             cluster    handshakes and messages of --workers workers beside one, per CPU second of theirs: cluster.ratio;
                        --sessions idle peers over them, and over one more that is added: cluster.sessions
+            database   point queries over links beside pgbench on the same server, and how long queries of a table of
+                       --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99
             soak       a node of several workers under faults (kill, drain, pause of a worker; kill of the database
                        service) while peers stream through an extender: soak.failed, soak.pause per fault
 
@@ -22,7 +24,7 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link, cluster, soak
+        case handshake, session, relay, link, cluster, database, soak
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -52,6 +54,12 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "soak: which faults, in turn, --rounds times each.")
     var faults: [SoakFault] = [.kill, .drain]
 
+    @Option(help: "database: rows of the table of peers.")
+    var tablePeers = 100_000
+
+    @Option(help: "database: an empty database of PostgreSQL. (default: a private server)")
+    var url: String?
+
     @Option(help: .hidden)
     var programs: String?
 
@@ -65,6 +73,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...1_000_000).contains(megabytes ?? 1) else { throw ValidationError("--megabytes is too large") }
         guard (1...2_000).contains(peers) else { throw ValidationError("--peers is a number from 1 to 2000") }
         guard (1...10).contains(workers) else { throw ValidationError("--workers is a number from 1 to 10") }
+        guard (1...100_000_000).contains(tablePeers) else {
+            throw ValidationError("--table-peers is a number from 1 to 100000000")
+        }
         guard (1...100_000).contains(sessions) else { throw ValidationError("--sessions is a number from 1 to 100000") }
     }
 
@@ -77,8 +88,15 @@ struct BenchCommand: AsyncParsableCommand {
             let bytes = bytes(BenchCommand.linkMegabytes)
             try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
         case .cluster: try await cluster()
+        case .database: try await database()
         case .soak: try await soak()
         }
+    }
+
+    private func database() async throws {
+        let server = try url.map { try BenchServer(url: $0) } ?? BenchServer()
+        defer { server.stop() }
+        try await DatabaseBench(peerCount: tablePeers, rounds: rounds).run(server) { try $0.report(json: json) }
     }
 
     private func handshake() async throws {
