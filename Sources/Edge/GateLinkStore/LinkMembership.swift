@@ -65,17 +65,6 @@ package final class LinkMembership: Sendable {
         self.logger = logger
     }
 
-    /// Uses a credential that is there already.
-    package init(_ credential: LinkCredentialSource, eventLoop: any EventLoop, logger: Logger) {
-        self.credential = credential
-        joining = nil
-        folder = ""
-        databases = []
-        program = ""
-        self.eventLoop = eventLoop
-        self.logger = logger
-    }
-
     /// What the process is, or will be once it has joined.
     package var role: LinkRole {
         let role = credential.current().name.role

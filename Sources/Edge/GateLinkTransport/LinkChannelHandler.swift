@@ -31,6 +31,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
     private let service: LinkService
     private let settings: LinkSettings
     private let own: LinkName
+    private let renewal: LinkRenewal
     private let logger: Logger
     private var phase = Phase.securing
     private var decoder = LinkFrameDecoder()
@@ -40,15 +41,20 @@ final class LinkChannelHandler: ChannelInboundHandler {
     private var otherRequestsMax = 1
     private var timer: Scheduled<Void>?
     private var hasReceived = false
+    /// When the other side's certificate ends, the one in the handshake or a newer one.
+    private var trustedUntil = UnixTime(seconds: 0)
+    private var ticksToRenewal = LinkChannelHandler.ticksPerRenewal
     private var silentTicks = 0
     private(set) var failure: LinkFailure?
     private(set) var wasOpen = false
 
-    init(side: Side, service: LinkService, settings: LinkSettings, own: LinkName, logger: Logger) {
+    init(side: Side, service: LinkService, settings: LinkSettings, own: LinkName, renewal: LinkRenewal, logger: Logger)
+    {
         self.side = side
         self.service = service
         self.settings = settings
         self.own = own
+        self.renewal = renewal
         self.logger = logger
     }
 
@@ -159,6 +165,9 @@ final class LinkChannelHandler: ChannelInboundHandler {
     private func received(_ frame: LinkFrame) {
         switch phase {
         case .open(let link):
+            if case .request(let id, let request) = frame, request.method == LinkRenewal.method {
+                return write(.reply(id: id, renewed(request.body, link.peer)))
+            }
             if let failure = link.dispatch(frame) { endAndSay(failure) }
         case .receiving(var reception, let peer):
             if case .hello(let hello) = frame { otherRequestsMax = Int(hello.requestsMax) }
@@ -226,6 +235,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
             requester: requester, desk: conversation.desk.value)
         phase = .open(link)
         wasOpen = true
+        trustedUntil = peer.notAfter
         logger.info("link open", metadata: [LogKey.link: "\(peer.name)"])
         scheduleTick(context)
         link.opened()
@@ -240,6 +250,8 @@ final class LinkChannelHandler: ChannelInboundHandler {
     // MARK: Alive or dead
 
     private static let ticksPerPing = 4
+    /// How often it is looked whether our own certificate was renewed: every two times of silence before a ping.
+    private static let ticksPerRenewal = 8
 
     private func scheduleTick(_ context: ChannelHandlerContext) {
         timer?.cancel()
@@ -248,10 +260,11 @@ final class LinkChannelHandler: ChannelInboundHandler {
     }
 
     private func ticked() {
-        guard case .open(let link) = phase, let context else { return }
-        guard UnixTime.now() <= link.peer.notAfter else {
+        guard case .open = phase, let context else { return }
+        guard UnixTime.now() <= trustedUntil else {
             return leave(LinkGoAway(code: .credentialExpired, reason: "the certificate has expired"))
         }
+        tellRenewal()
         silentTicks = hasReceived ? 0 : silentTicks + 1
         hasReceived = false
         let interval = settings.pingAfter / LinkChannelHandler.ticksPerPing
@@ -263,6 +276,31 @@ final class LinkChannelHandler: ChannelInboundHandler {
             flushFrames()
         }
         scheduleTick(context)
+    }
+
+    private func tellRenewal() {
+        ticksToRenewal -= 1
+        guard ticksToRenewal <= 0 else { return }
+        ticksToRenewal = LinkChannelHandler.ticksPerRenewal
+        guard let request = renewal.request() else { return }
+        write(.request(id: LinkRenewal.requestID, request))
+        flushFrames()
+    }
+
+    /// The other side shows a newer certificate; what it gets for an answer.
+    private func renewed(_ body: ByteBuffer, _ peer: LinkPeer) -> LinkReply {
+        let handler = try? context?.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
+        guard let shown = try? handler?.peerCertificate?.toDERBytes() else { return LinkReply(status: .failed) }
+        do {
+            trustedUntil = max(trustedUntil, try renewal.end(of: body, from: peer, shown: shown, at: .now()))
+            logger.debug("link certificate renewed", metadata: [LogKey.link: "\(peer.name)"])
+            return LinkReply(status: .done)
+        } catch {
+            logger.warning(
+                "a newer link certificate is not believed",
+                metadata: [LogKey.link: "\(peer.name)", LogKey.reason: "\(error)"])
+            return LinkReply(status: .refused, reason: "\(error)")
+        }
     }
 
     // MARK: Writing

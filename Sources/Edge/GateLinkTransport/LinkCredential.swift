@@ -1,7 +1,9 @@
+import Crypto
 package import GateLink
 package import GateModel
 import NIOCore
 import NIOSSL
+import SwiftASN1
 import Synchronization
 import X509
 
@@ -46,6 +48,12 @@ package struct LinkCredential: Sendable {
     package let notAfter: UnixTime
     let serverContext: NIOSSLContext
     let clientContext: NIOSSLContext
+    /// The certificate (DER).
+    let leaf: [UInt8]
+    /// Its key; `nil` where that is not of our kind, as another issuer may choose.
+    let signingKey: P256.Signing.PrivateKey?
+    /// Whose certificates are believed.
+    let authorities: [Certificate]
 
     /// Reads `certificate.pem`, `key.pem` and `authority.pem` in `directory`.
     package static func load(from directory: String) throws(LinkCredentialFailure) -> LinkCredential {
@@ -66,12 +74,15 @@ package struct LinkCredential: Sendable {
         let roots: [NIOSSLCertificate]
         let key: NIOSSLPrivateKey
         let leaf: LinkLeaf
+        let bytes: [UInt8]
         do {
             chain = try NIOSSLCertificate.fromPEMBytes(Array(issued.certificate.utf8))
             roots = try NIOSSLCertificate.fromPEMBytes(Array(issued.authority.utf8))
             key = try NIOSSLPrivateKey(bytes: Array(issued.key.utf8), format: .pem)
             guard let first = chain.first, !roots.isEmpty else { throw LinkCredentialFailure.malformed(path: path) }
-            leaf = try LinkLeaf(derBytes: first.toDERBytes())
+            bytes = try first.toDERBytes()
+            leaf = try LinkLeaf(derBytes: bytes)
+            authorities = try roots.map { try Certificate(derEncoded: $0.toDERBytes()) }
         } catch {
             throw .malformed(path: path)
         }
@@ -80,6 +91,8 @@ package struct LinkCredential: Sendable {
         }
         self.name = name
         notAfter = leaf.validity.upperBound
+        self.leaf = bytes
+        signingKey = try? P256.Signing.PrivateKey(pemRepresentation: issued.key)
         do {
             serverContext = try NIOSSLContext(configuration: .linkServer(chain: chain, key: key, roots: roots))
             clientContext = try NIOSSLContext(configuration: .linkClient(chain: chain, key: key, roots: roots))

@@ -96,7 +96,7 @@ package final class LinkKeeper: Sendable {
         if addresses.count > 1 { settings.openingTime = openingTime }
         var reasons = missing
         for address in addresses where !Task.isCancelled {
-            switch await stay(at: address, credential.current(), settings) {
+            switch await stay(at: address, credential, settings) {
             case nil:
                 lastFailed.note(address)
                 return true
@@ -111,7 +111,7 @@ package final class LinkKeeper: Sendable {
 
     /// Dials and stays until the link has ended; `nil` where it was open, else why it was not.
     private func stay(
-        at address: SocketAddress, _ credential: LinkCredential, _ settings: LinkSettings
+        at address: SocketAddress, _ credential: LinkCredentialSource, _ settings: LinkSettings
     ) async -> String? {
         do {
             let link = try await dial(address, credential, settings)
@@ -127,9 +127,10 @@ package final class LinkKeeper: Sendable {
     }
 
     private func dial(
-        _ address: SocketAddress, _ credential: LinkCredential, _ settings: LinkSettings
+        _ address: SocketAddress, _ source: LinkCredentialSource, _ settings: LinkSettings
     ) async throws -> AcceptedLink {
-        try await ClientBootstrap(group: eventLoop)
+        let credential = source.current()
+        return try await ClientBootstrap(group: eventLoop)
             .connectTimeout(settings.openingTime.timeAmount)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: LinkBuffers.receiving)
@@ -141,7 +142,7 @@ package final class LinkKeeper: Sendable {
                     return try AcceptedLink.install(
                         on: channel, tls: tls,
                         side: .dialled(expects: self.expects, attach: self.attach, requester: self.requester),
-                        service: self.service, settings: settings, own: credential.name, logger: self.logger)
+                        service: self.service, settings: settings, own: credential, source: source, logger: self.logger)
                 }
             }
     }

@@ -31,7 +31,7 @@ package final class LinkServer: Sendable {
             .bind(host: endpoint.host, port: Int(endpoint.port)) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try AcceptedLink.accept(
-                        channel, credential: credential.current(), service: service, settings: settings,
+                        channel, credential: credential, service: service, settings: settings,
                         logger: logger)
                 }
             }
@@ -115,21 +115,23 @@ final class AcceptedLink: Sendable {
 
     /// Sets the channel up; called on its loop.
     static func accept(
-        _ channel: any Channel, credential: LinkCredential, service: LinkService, settings: LinkSettings,
+        _ channel: any Channel, credential: LinkCredentialSource, service: LinkService, settings: LinkSettings,
         logger: Logger
     ) throws -> AcceptedLink {
-        let tls = NIOSSLServerHandler(context: credential.serverContext)
+        let shown = credential.current()
         return try install(
-            on: channel, tls: tls, side: .accepted, service: service, settings: settings, own: credential.name,
-            logger: logger)
+            on: channel, tls: NIOSSLServerHandler(context: shown.serverContext), side: .accepted, service: service,
+            settings: settings, own: shown, source: credential, logger: logger)
     }
 
     static func install(
         on channel: any Channel, tls: any ChannelHandler, side: LinkChannelHandler.Side, service: LinkService,
-        settings: LinkSettings, own: LinkName, logger: Logger
+        settings: LinkSettings, own: LinkCredential, source: LinkCredentialSource, logger: Logger
     ) throws -> AcceptedLink {
         let eventLoop = channel.eventLoop
-        let handler = LinkChannelHandler(side: side, service: service, settings: settings, own: own, logger: logger)
+        let handler = LinkChannelHandler(
+            side: side, service: service, settings: settings, own: own.name,
+            renewal: LinkRenewal(shown: own, source: source), logger: logger)
         let bound = NIOLoopBound(handler, eventLoop: eventLoop)
         let isDialled = if case .dialled = side { true } else { false }
         let conversation = LinkConversation(

@@ -1,3 +1,4 @@
+internal import Foundation
 package import GateModel
 
 /// Where things are in a node's folder and which ports follow from the settings.
@@ -22,6 +23,13 @@ extension LocalSettings {
 
     /// The folder of a link credential: `certificate.pem`, `key.pem`, `authority.pem`.
     package func credentialDirectory(_ name: String) -> String { "\(directory)/credentials/\(name)" }
+
+    /// The name of the credential where there is only one, as in a folder for another host.
+    package var soleCredential: String? {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: "\(directory)/credentials")
+        let visible = (names ?? []).filter { !$0.hasPrefix(".") }
+        return visible.count == 1 ? visible.first : nil
+    }
 
     /// `path` itself where it is absolute, else below the node's folder.
     package func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }

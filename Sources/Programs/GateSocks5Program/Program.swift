@@ -21,12 +21,13 @@ struct Program: AsyncParsableCommand {
         abstract: "A SOCKS5 proxy over the node's circuits and, where settings allow, an exit for other nodes.",
         discussion: "Started by `quantumgate node`, or by whatever runs your services.")
     @Option(name: .customLong("dir"), help: "The node's folder.") var directory: String
-    @Option(help: "Name of this replica and of its credential.") var name = "socks5-1"
+    @Option(help: "Name of this replica and of its credential. (default: the only one in the folder, else socks5-1)")
+    var name: String?
     @Option(help: "Join as one more replica by this join credential, under a name of its own.") var join: String?
 
     func run() async throws {
         let settings = try await LocalSettings.load(directory: directory, filesNeeded: [])
-        let name = join ?? name
+        let name = join ?? name ?? settings.soleCredential ?? "socks5-1"
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "socks5")
         if !ProcessHardening.disableCoreDumps() {

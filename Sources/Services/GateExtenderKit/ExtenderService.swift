@@ -12,6 +12,12 @@ import Synchronization
 /// While a worker cannot be reached it tries again with growing pauses; the others carry on. Cancel ``run()`` or shut its
 /// service group down to stop: links are closed, streams are reset.
 public final class ExtenderService: Service {
+    /// How long a link is kept to a worker that the directory names no more. After the database was away workers have to
+    /// renew their leases first; links that serve must not go for that.
+    static let absenceMax = Duration.seconds(30)
+    /// Updates of a directory that may wait; one that is lost is made good by the next.
+    private static let updatesMax = 16
+
     private let extender: any Extender
     package let core: ExtenderCore
     private let access: NodeAccess
@@ -151,23 +157,23 @@ public final class ExtenderService: Service {
         }
     }
 
-    /// One task for each worker that the directory names, for as long as it does.
+    /// One task for each worker that the directory names, for as long as it does, and a while longer.
     private func keepLinks(of directory: any WorkerDirectory, _ credential: LinkCredentialSource) async {
         let (updates, continuation) = AsyncStream.makeStream(
-            of: Set<WorkerAddress>.self, bufferingPolicy: .bufferingNewest(1))
+            of: Set<WorkerAddress>?.self, bufferingPolicy: .bufferingOldest(ExtenderService.updatesMax))
         await withDiscardingTaskGroup { group in
             group.addTask { await self.follow(directory) { continuation.yield($0) } }
-            var kept: [WorkerAddress: KeptLink] = [:]
-            for await workers in updates {
-                for (address, link) in kept where !workers.contains(address) {
-                    link.stop()
-                    kept[address] = nil
-                }
-                for address in workers where kept[address] == nil {
-                    let link = KeptLink()
-                    kept[address] = link
+            var roster = KeptLinks(grace: ExtenderService.absenceMax)
+            for await update in updates {
+                let (begun, hasMissing) = roster.update(update, at: .now)
+                for (address, link) in begun {
                     let keeper = keeper(.network(address.endpoint, credential: credential))
                     group.addTask { await link.run { await keeper.run() } }
+                }
+                guard update != nil, hasMissing else { continue }
+                group.addTask {
+                    try? await Task.sleep(for: ExtenderService.absenceMax)
+                    continuation.yield(nil)
                 }
             }
         }
@@ -214,25 +220,6 @@ public final class ExtenderService: Service {
     private func serve(_ input: PeerMessage.Received) async {
         await extender.received(input.message)
         input.consumed()
-    }
-}
-
-/// A task that can be stopped from outside of its group.
-private final class KeptLink: Sendable {
-    private let stopped: AsyncStream<Void>
-    private let continuation: AsyncStream<Void>.Continuation
-
-    init() { (stopped, continuation) = AsyncStream.makeStream() }
-
-    func stop() { continuation.finish() }
-
-    func run(_ work: @escaping @Sendable () async -> Void) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await work() }
-            group.addTask { [stopped] in for await _ in stopped {} }
-            await group.next()
-            group.cancelAll()
-        }
     }
 }
 

@@ -25,6 +25,9 @@ package struct StoredNodeSettings: NodeSettingsFeed {
     private let store: any SettingsStore
     private let feed: any ChangeFeed
 
+    /// Pause after a reading that failed.
+    static let retry = Duration.milliseconds(500)
+
     package init(store: any SettingsStore, feed: any ChangeFeed) {
         self.store = store
         self.feed = feed
@@ -32,8 +35,13 @@ package struct StoredNodeSettings: NodeSettingsFeed {
 
     package func follow(prefix: String, _ tell: @Sendable ([String: String]) -> Void) async throws {
         for await _ in try await feed.changes(of: [.settings]) {
-            guard let values = try? await store.values() else { continue }
-            tell(visible(prefix) { values.text(of: $0) })
+            // A change that can't be read now is read as soon as it can.
+            var values = try? await store.values()
+            while values == nil, !Task.isCancelled {
+                try? await Task.sleep(for: StoredNodeSettings.retry)
+                values = try? await store.values()
+            }
+            if let values { tell(visible(prefix) { values.text(of: $0) }) }
         }
     }
 }

@@ -42,17 +42,42 @@ package struct RegisteredWorkers: WorkerDirectory {
         self.feed = feed
     }
 
+    /// How often the registry is read without a change: a worker that dies is not told of, its lease just ends.
+    static let readingInterval = Duration.seconds(10)
+    /// Pause after a reading that failed.
+    static let retry = Duration.milliseconds(500)
+
     /// Reads the registry at every change that the feed tells; what was told holds while the database is away.
     package func follow(_ tell: @Sendable (Set<WorkerAddress>) -> Void) async throws {
-        for await _ in try await feed.changes(of: [.workers]) {
-            guard let rows = try? await store.workers() else { continue }
-            tell(
-                Set(
-                    rows.compactMap { row in
-                        Endpoint(text: row.registration.linkAddress).map {
-                            WorkerAddress(name: row.registration.name, endpoint: $0)
-                        }
-                    }))
+        let changes = try await feed.changes(of: [.workers])
+        let (dues, due) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in changes { due.yield() }
+                due.finish()
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: RegisteredWorkers.readingInterval)
+                    due.yield()
+                }
+            }
+            for await _ in dues {
+                guard let rows = try? await store.workers() else {
+                    try? await Task.sleep(for: RegisteredWorkers.retry)
+                    due.yield()
+                    continue
+                }
+                tell(Set(rows.compactMap(WorkerAddress.init)))
+            }
+            group.cancelAll()
         }
+    }
+}
+
+extension WorkerAddress {
+    fileprivate init?(_ row: WorkerRow) {
+        guard let endpoint = Endpoint(text: row.registration.linkAddress) else { return nil }
+        self.init(name: row.registration.name, endpoint: endpoint)
     }
 }

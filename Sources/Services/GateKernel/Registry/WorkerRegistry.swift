@@ -28,6 +28,7 @@ final class WorkerRegistry: Sendable {
     private let drain: @Sendable (Bool) async -> Void
     private let health: WorkerHealth
     private let charges: ChargeLedger
+    private let backlog: NoteBacklog
     private let renewalInterval: Duration
     /// Moments to write: one waits at most.
     private let dues: AsyncStream<Void>
@@ -58,6 +59,7 @@ final class WorkerRegistry: Sendable {
         self.load = load
         self.drain = drain
         charges = ChargeLedger(store: store, logger: logger)
+        backlog = NoteBacklog(logger: logger)
         self.impostor = impostor
         state = Mutex(State(row: row))
         (dues, due) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -76,11 +78,13 @@ final class WorkerRegistry: Sendable {
     func writeSoon() { due.yield() }
 
     func note(_ refusal: RefusalRow) {
-        state.withLock { if $0.refusals.count < WorkerRegistry.notesMax { $0.refusals.append(refusal) } }
+        let isKept = state.withLock { keep([refusal], in: &$0.refusals) }
+        if !isKept { backlog.dropped(.refusals) }
     }
 
     func note(_ sighting: PeerSighting) {
-        state.withLock { if $0.sightings.count < WorkerRegistry.notesMax { $0.sightings.append(sighting) } }
+        let isKept = state.withLock { keep([sighting], in: &$0.sightings) }
+        if !isKept { backlog.dropped(.peers) }
     }
 
     /// Takes points off a reputation; with `atOnce` it is written without waiting for the next round.
@@ -181,10 +185,8 @@ final class WorkerRegistry: Sendable {
     private func write() async {
         let notes = kernel.takeSessionNotes()
         let batch = state.withLock { state in
-            state.opened += notes.opened.prefix(
-                WorkerRegistry.notesMax - min(state.opened.count, WorkerRegistry.notesMax))
-            state.closed += notes.closed.prefix(
-                WorkerRegistry.notesMax - min(state.closed.count, WorkerRegistry.notesMax))
+            let isKept = (keep(notes.opened, in: &state.opened), keep(notes.closed, in: &state.closed))
+            if isKept != (true, true) { backlog.dropped(.sessions) }
             return state
         }
         await charges.write()
@@ -197,7 +199,7 @@ final class WorkerRegistry: Sendable {
         guard !batch.opened.isEmpty || !batch.closed.isEmpty else { return }
         let opened = Array(batch.opened.prefix(StoreLimit.batchRows))
         let closed = Array(batch.closed.prefix(StoreLimit.batchRows - min(opened.count, StoreLimit.batchRows - 1)))
-        let written = await attempt("sessions") {
+        let written = await attempt(.sessions) {
             kernel.superseded(
                 try await store.noteSessions(
                     of: batch.row.registration.name, epoch: batch.row.epoch, opened: opened, closed: closed))
@@ -212,27 +214,35 @@ final class WorkerRegistry: Sendable {
     private func writeRefusals(_ batch: State) async {
         let refusals = Array(batch.refusals.prefix(StoreLimit.batchRows))
         guard !refusals.isEmpty else { return }
-        guard await attempt("refusals", { try await store.noteRefusals(refusals) }) else { return }
+        guard await attempt(.refusals, { try await store.noteRefusals(refusals) }) else { return }
         state.withLock { $0.refusals.removeFirst(min(refusals.count, $0.refusals.count)) }
     }
 
     private func writeSightings(_ batch: State) async {
         let sightings = Array(batch.sightings.prefix(StoreLimit.batchRows))
         guard !sightings.isEmpty else { return }
-        let written = await attempt("peers") {
+        let written = await attempt(.peers) {
             for node in try await store.notePeers(sightings) { impostor(node) }
         }
         guard written else { return }
         state.withLock { $0.sightings.removeFirst(min(sightings.count, $0.sightings.count)) }
     }
 
-    private func attempt(_ what: String, _ body: () async throws -> Void) async -> Bool {
+    private func attempt(_ kind: NoteBacklog.Kind, _ body: () async throws -> Void) async -> Bool {
         do {
             try await body()
+            backlog.written(kind)
             return true
         } catch {
-            logger.warning("Notes wait for the database", metadata: ["notes": "\(what)", "error": "\(error)"])
+            backlog.waits(kind, "\(error)")
             return false
         }
     }
+}
+
+/// Appends within the bound; `false` where something had to be left out.
+private func keep<Note>(_ notes: [Note], in queue: inout [Note]) -> Bool {
+    let room = WorkerRegistry.notesMax - min(queue.count, WorkerRegistry.notesMax)
+    queue += notes.prefix(room)
+    return notes.count <= room
 }
