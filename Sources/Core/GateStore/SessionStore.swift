@@ -87,8 +87,9 @@ package struct SessionProof: Sendable, Equatable {
 /// Which worker holds which session.
 package protocol SessionRegister: Sendable {
     /// Writes down what a worker has and has closed, in one transaction; `.leaseLost` if the epoch is not the newest of
-    /// its name. Rows of another worker are refused as `.invalid`. Returns the sessions that were taken over at a
-    /// greater epoch: nothing was changed about those, and the worker holds them no more.
+    /// its name. Rows of another worker are refused as `.invalid`. Returns the sessions that another worker holds, at an
+    /// epoch as great or, while its lease runs, at any: nothing was changed about those, and the worker holds them no
+    /// more.
     func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand])
         async throws(StoreFailure) -> [SessionID]
 
@@ -114,7 +115,8 @@ package protocol SessionStore: SessionRegister {
 /// The register as workers see it: whoever holds the vault seals the secrets.
 package protocol SessionKeeper: SessionRegister {
     /// Checks the proof and gives the session to the worker; returns its new epoch. The secret that the proof was made
-    /// with serves once. `.notProven` where it is wrong, else as ``SessionStore/takeOver(_:from:)``.
+    /// with serves once; the same takeover, asked again, is told the same. `.notProven` where the proof is wrong, else
+    /// as ``SessionStore/takeOver(_:from:)``.
     func resumeSession(_ takeover: SessionTakeover, proof: SessionProof) async throws(StoreFailure) -> UInt32
 }
 

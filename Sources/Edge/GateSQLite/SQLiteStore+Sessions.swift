@@ -11,7 +11,7 @@ extension SQLiteStore: SessionStore {
         let now = clock()
         return try await write { db, _ in
             try requireLease(worker, epoch, in: db, now: now)
-            let superseded = try opened.filter { try !note($0, in: db) }.map(\.row.id)
+            let superseded = try opened.filter { try !note($0, in: db, now: now) }.map(\.row.id)
             for session in closed {
                 try db.execute(
                     sql: "DELETE FROM session WHERE id = ? AND epoch = ? AND worker = ?",
@@ -57,8 +57,8 @@ extension SQLiteStore: SessionStore {
     }
 }
 
-/// Writes a session down; `false`, and no change, where it was taken over.
-private func note(_ note: SessionNote, in db: Database) throws -> Bool {
+/// Writes a session down; `false`, and no change, where it was taken over or another worker that is there holds it.
+private func note(_ note: SessionNote, in db: Database, now: Int64) throws -> Bool {
     let row = note.row
     try db.execute(
         sql: """
@@ -67,12 +67,13 @@ private func note(_ note: SessionNote, in db: Database) throws -> Bool {
             ON CONFLICT (id) DO UPDATE SET
                 epoch = excluded.epoch, worker = excluded.worker, ends = NULL,
                 secret = CASE length(excluded.secret) WHEN 0 THEN session.secret ELSE excluded.secret END
-            WHERE session.epoch < excluded.epoch
-                OR (session.epoch = excluded.epoch AND session.worker = excluded.worker)
+            WHERE (session.epoch <= excluded.epoch AND session.worker = excluded.worker)
+                OR (session.epoch < excluded.epoch AND (session.ends IS NOT NULL OR NOT EXISTS (
+                    SELECT 1 FROM worker WHERE worker.name = session.worker AND worker.lease_ends > ?)))
             """,
         arguments: [
             Data(row.id.value.bytes), row.epoch, row.worker, row.peer.map { Data($0.value.bytes) }, row.isRelayed,
-            row.isInbound, row.since.seconds, Data(note.secret),
+            row.isInbound, row.since.seconds, Data(note.secret), now,
         ])
     return db.changesCount > 0
 }

@@ -9,9 +9,25 @@ extension MemoryStore: SessionStore, SessionKeeper {
         var ends: Int64?
     }
 
+    /// How the store answers about sessions.
+    package enum SessionAnswers: Sendable {
+        case all
+        /// Nothing is done: the database is away.
+        case none
+        /// Takeovers are carried out, and their answers lost.
+        case lostTakeovers
+    }
+
+    /// Has the store answer so from now on.
+    package func answerAboutSessions(_ answers: SessionAnswers) { sessionAnswers = answers }
+
+    /// Forgets all sessions, as a database that was restored.
+    package func loseSessions() { sessions = [:] }
+
     package func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand])
         throws(StoreFailure) -> [SessionID]
     {
+        if case .none = sessionAnswers { throw .unavailable }
         try opened.check(of: worker, closed: closed)
         _ = try live(worker, epoch)
         let superseded = opened.filter { !write($0) }.map(\.row.id)
@@ -53,10 +69,23 @@ extension MemoryStore: SessionStore, SessionKeeper {
 
     /// As a vault does, but that the secrets lie open: this is memory.
     package func resumeSession(_ takeover: SessionTakeover, proof: SessionProof) throws(StoreFailure) -> UInt32 {
+        if case .none = sessionAnswers { throw .unavailable }
         guard let held = heldSession(takeover.id) else { throw .notFound }
+        if held.row.worker == takeover.worker, held.row.peer == takeover.peer, held.secret == takeover.secret {
+            _ = try live(takeover.worker, takeover.workerEpoch)
+            return held.row.epoch
+        }
         let shown = ResumptionProof(session: takeover.id, code: proof.code, handshakeHash: proof.handshakeHash)
         guard !held.secret.isEmpty, held.secret.withUnsafeBytes({ shown.isMade(with: $0) }) else { throw .notProven }
-        return try takeOver(takeover, from: held.row.epoch)
+        let epoch = try takeOver(takeover, from: held.row.epoch)
+        if case .lostTakeovers = sessionAnswers { throw .unavailable }
+        return epoch
+    }
+
+    /// Whether the worker that holds the session is there.
+    private func isHeld(_ id: SessionID) -> Bool {
+        guard let held = sessions[id], held.ends == nil else { return false }
+        return liveWorkers.contains { $0.registration.name == held.note.row.worker }
     }
 
     private func write(_ note: SessionNote) -> Bool {
@@ -64,7 +93,8 @@ extension MemoryStore: SessionStore, SessionKeeper {
             sessions[note.row.id] = HeldSession(note: note)
             return true
         }
-        guard old.row.epoch < note.row.epoch || (old.row.epoch == note.row.epoch && old.row.worker == note.row.worker)
+        let isOwn = old.row.worker == note.row.worker
+        guard isOwn ? old.row.epoch <= note.row.epoch : old.row.epoch < note.row.epoch && !isHeld(note.row.id)
         else { return false }
         let secret = note.secret.isEmpty ? old.secret : note.secret
         sessions[note.row.id] = HeldSession(note: SessionNote(row: note.row, secret: secret))

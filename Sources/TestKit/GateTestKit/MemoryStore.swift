@@ -33,6 +33,7 @@ package actor MemoryStore: SettingsStore, AccessStore, RightsStore, VaultStore, 
     var workerIDs: [String: UInt64] = [:]
     var lastEpoch: UInt64 = 0
     var sessions: [SessionID: HeldSession] = [:]
+    var sessionAnswers = SessionAnswers.all
     var refusals: [RefusalRow] = []
     var data: [ExtenderID: ExtenderData] = [:]
     var reputations: [AccessSubject: Reputation] = [:]

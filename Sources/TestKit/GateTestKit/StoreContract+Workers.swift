@@ -90,13 +90,13 @@ extension StoreContract {
             }
             try await expect(subject.store.sessions(after: nil, limit: 10).isEmpty, "nothing was written")
         },
-        Case("what is noted at a lower epoch, or at the same by another worker, is superseded") { subject in
+        Case("what is noted at a lower epoch, or of another worker that is there, is superseded") { subject in
             let first = try await subject.store.registerWorker(one, lease: lease)
             let second = try await subject.store.registerWorker(two, lease: lease)
             let row = session(1, of: "kernel-1", peer: node(1), epoch: 3)
             _ = try await subject.store.noteSessions(
                 of: "kernel-1", epoch: first.epoch, opened: [SessionNote(row: row)], closed: [])
-            for epoch: UInt32 in [2, 3] {
+            for epoch: UInt32 in [2, 3, 4] {
                 let stale = SessionNote(row: session(1, of: "kernel-2", peer: node(1), epoch: epoch))
                 let superseded = try await subject.store.noteSessions(
                     of: "kernel-2", epoch: second.epoch, opened: [stale], closed: [])
