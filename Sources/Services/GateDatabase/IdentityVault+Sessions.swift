@@ -23,12 +23,23 @@ extension IdentityVault: SessionKeeper {
         guard let held = try await store.heldSession(takeover.id) else { throw .notFound }
         guard !held.secret.isEmpty, !takeover.secret.isEmpty else { throw .notProven }
         let shown = ResumptionProof(session: takeover.id, code: proof.code, handshakeHash: proof.handshakeHash)
-        guard try opened(held).withUnsafeBytes({ shown.isMade(with: $0) }) else { throw .notProven }
+        let secret = try opened(held)
+        if takeover.repeats(held.row, secret) { return try await confirm(held.row, takeover.workerEpoch) }
+        guard secret.withUnsafeBytes({ shown.isMade(with: $0) }) else { throw .notProven }
         let sealed = SessionTakeover(
             id: takeover.id, peer: takeover.peer, worker: takeover.worker, workerEpoch: takeover.workerEpoch,
             secret: try seal(takeover.secret, of: takeover.id))
         // The compare-and-set on the epoch makes the secret that the proof was made with serve once.
         return try await store.takeOver(sealed, from: held.row.epoch)
+    }
+
+    /// The answer to a takeover that was carried out and is asked again, since its answer was lost: the worker's lease is
+    /// checked as it was then.
+    private func confirm(_ row: SessionRow, _ epoch: WorkerEpoch) async throws(StoreFailure) -> UInt32 {
+        let superseded = try await store.noteSessions(
+            of: row.worker, epoch: epoch, opened: [SessionNote(row: row)], closed: [])
+        guard superseded.isEmpty else { throw .conflict }
+        return row.epoch
     }
 
     private func seal(_ secret: [UInt8], of session: SessionID) throws(StoreFailure) -> [UInt8] {
@@ -52,5 +63,13 @@ extension IdentityVault: SessionKeeper {
             case .memory: throw .unavailable
             }
         }
+    }
+}
+
+extension SessionTakeover {
+    /// Whether the row is what this very takeover made of it: nobody else knows the secret of the worker's new connection.
+    fileprivate func repeats(_ row: SessionRow, _ held: GuardedSecret) -> Bool {
+        guard row.worker == worker, row.peer == peer else { return false }
+        return held.withUnsafeBytes { held in secret.withUnsafeBytes { Sodium.areEqual(held, $0) } }
     }
 }
