@@ -17,10 +17,12 @@ final class SuspendedSession: @unchecked Sendable {
     /// was sent and before the answer came.
     private var secrets: [SecretBox] = []
 
-    /// Secrets that are kept; the oldest goes first.
-    static let secretsMax = 4
+    /// Secrets that are kept; the oldest goes first. More than the attempts whose answers a silent database can hold back
+    /// within the time that a session is waited for.
+    static let secretsMax = 8
 
-    private final class SecretBox {
+    /// `@unchecked Sendable`: touched, and let go of, on the slab's loop only.
+    private final class SecretBox: @unchecked Sendable {
         private let secret: Secret
         init(_ secret: consuming Secret) { self.secret = secret }
 
@@ -35,6 +37,12 @@ final class SuspendedSession: @unchecked Sendable {
         self.address = address
         eventLoop = endpoint.eventLoop
         secrets = [SecretBox(secret)]
+    }
+
+    /// The last to hold this may be a task; secrets end on the loop of their slab.
+    deinit {
+        let secrets = secrets
+        eventLoop.execute { withExtendedLifetime(secrets) {} }
     }
 
     /// What the next connection shows; `nil` where no secret, or no protected memory, is left.
