@@ -1,3 +1,4 @@
+import GateCrypto
 import GateLink
 import GateModel
 import GateSession
@@ -94,9 +95,133 @@ import Testing
             await other.stop()
         }
     }
+
+    @Test func `a session goes on when the database answers again`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            await far.store.answerAboutSessions(.none)
+            let session = try await far.session(id, epoch: 0)
+            session.eventLoop.execute { session.close(.goingAway) }
+            try await Task.sleep(for: WorkerRegistry.resumePatience + .seconds(1))
+            #expect(home.kernel.kernel.suspendedCount == 1 && far.kernel.kernel.suspendedCount == 1)
+            await far.store.answerAboutSessions(.all)
+            _ = try await far.session(id, epoch: 1)
+            _ = try await home.session(id, epoch: 1)
+        }
+    }
+
+    @Test func `a takeover whose answer was lost is answered when it is asked again`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            await far.store.answerAboutSessions(.lostTakeovers)
+            let session = try await far.session(id, epoch: 0)
+            session.eventLoop.execute { session.close(.goingAway) }
+            _ = try await far.session(id, epoch: 1)
+            _ = try await home.session(id, epoch: 1)
+        }
+    }
+
+    @Test func `a secret that is refused leaves the session to an older one`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            let session = try await far.session(id, epoch: 0)
+            await far.kernel.drain.listeners.close()
+            session.eventLoop.execute { session.close(.goingAway) }
+            // An attempt of which the other side never heard anything.
+            let connector = try #require(home.kernel.host.resumer)
+            let suspended = try await connector.suspended(with: far.uuid)
+            try await suspended.eventLoop.submit {
+                let slab = home.kernel.host.context(of: suspended.eventLoop)?.environment.slab
+                let secret = try slab.map { slab in
+                    try Secret(count: ResumptionProof.secretBytes, in: slab) { $0.copyBytes(from: [7]) }
+                }
+                if let secret { suspended.unanswered(secret) }
+            }.get()
+            try await far.kernel.drain.listeners.open()
+            _ = try await far.session(id, epoch: 1)
+            _ = try await home.session(id, epoch: 1)
+        }
+    }
+
+    @Test func `an earlier epoch that comes late does not take a session's place, nor its end away`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            let first = try await far.session(id, epoch: 0)
+            first.eventLoop.execute { first.close(.goingAway) }
+            let second = try await far.session(id, epoch: 1)
+            let kernel = far.kernel.kernel
+            let late = try await second.eventLoop.submit { second.renamed(id, 1) }.get()
+            guard case .late = kernel.resumed(try #require(late), own: far.uuid) else {
+                Issue.record("it took the place")
+                return
+            }
+            try await first.eventLoop.submit {
+                kernel.suspended(first)
+                kernel.ended(first, reason: "late")
+            }.get()
+            kernel.superseded([SessionStand(id: id, epoch: 0)])
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(kernel.session(id) === second && kernel.suspendedCount == 0)
+        }
+    }
+
+    @Test func `a worker that lost its lease before a secret was written writes it with the new one`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            let row = far.kernel.registry.row
+            await far.store.removeWorker(row.registration.name, epoch: row.epoch)
+            await far.store.loseSessions()
+            await far.kernel.registry.renew()
+            try await far.written(id, 0)
+            let session = try await far.session(id, epoch: 0)
+            session.eventLoop.execute { session.close(.goingAway) }
+            _ = try await far.session(id, epoch: 1)
+        }
+    }
+
+    @Test func `a row that its peer never came for goes`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            try await far.set(NodeSettings.resumeWindow.definition, "1s")
+            let row = far.kernel.registry.row
+            let taken = try await far.store.takeOver(
+                SessionTakeover(
+                    id: id, peer: home.uuid, worker: row.registration.name, workerEpoch: row.epoch,
+                    secret: [UInt8](repeating: 1, count: 32)), from: 0)
+            let session = try await far.session(id, epoch: 0)
+            far.kernel.host.abandoned(SessionStand(id: id, epoch: taken), on: session.eventLoop)
+            while await far.store.heldSession(id) != nil { try await Task.sleep(for: .milliseconds(20)) }
+        }
+    }
+}
+
+extension Connector {
+    /// Waits until the session that was dialled to the node is about to go on.
+    fileprivate func suspended(with node: NodeUUID) async throws -> SuspendedSession {
+        while true {
+            if let suspended = suspensions[node] { return suspended }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
 }
 
 extension KernelNode {
+    /// A session that the other node has written down.
+    fileprivate func session(with far: KernelNode) async throws -> SessionID {
+        try await know(far)
+        try await far.know(self)
+        let id = try await connect(to: far.uuid).get()
+        try await far.holds(1)
+        try await far.written(id, 0)
+        return id
+    }
+
     /// Waits until the worker holds the session at that epoch.
     fileprivate func session(_ id: SessionID, epoch: SessionEpoch) async throws -> SessionEndpoint {
         while true {

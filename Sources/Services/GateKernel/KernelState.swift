@@ -48,6 +48,9 @@ final class KernelState: Sendable {
             if direct[node] === session { direct[node] = nil }
         }
 
+        /// How often the session was taken over, as far as it stands or is suspended here.
+        func epoch(of id: SessionID) -> SessionEpoch? { (sessions[id] ?? suspended[id])?.epoch }
+
         /// Takes a session off those that are suspended.
         mutating func forgetSuspended(_ id: SessionID) {
             guard let session = suspended.removeValue(forKey: id), case .node(let node) = session.peer,
@@ -64,8 +67,11 @@ final class KernelState: Sendable {
         (pendingWork, work) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(KernelState.pendingWorkMax))
     }
 
-    /// Has `body` run by a task of the service; dropped where too much waits already.
-    func spawn(_ body: @escaping @Sendable () async -> Void) { work.yield(body) }
+    /// Has `body` run by a task of the service; `false` where too much waits already, and it is dropped.
+    @discardableResult
+    func spawn(_ body: @escaping @Sendable () async -> Void) -> Bool {
+        if case .enqueued = work.yield(body) { true } else { false }
+    }
 
     func finishWork() { work.finish() }
 
@@ -184,7 +190,7 @@ final class KernelState: Sendable {
         }
         guard let (loser, attachments) = entry else { return .full }
         tell(.connected, of: session, to: attachments)
-        if !session.isRelayed, let left = suspended(with: session.peer) { giveUp(left) }
+        if !session.isRelayed, loser !== session, let left = suspended(with: session.peer) { giveUp(left) }
         return .entered(loser: loser)
     }
 
@@ -208,22 +214,23 @@ final class KernelState: Sendable {
 
     /// A session that stood, or was suspended, is over.
     func ended(_ session: SessionEndpoint, reason: String) {
-        let attachments = tables.withLock { tables in
+        let attachments = tables.withLock { tables -> [Attachment] in
             tables.leave(session)
             if tables.suspended[session.id] === session { tables.forgetSuspended(session.id) }
-            if tables.sessions[session.id] == nil {
-                tables.closed.append(SessionStand(id: session.id, epoch: session.epoch))
-            }
+            guard tables.epoch(of: session.id) == nil else { return [] }  // it goes on, carried by another
+            tables.closed.append(SessionStand(id: session.id, epoch: session.epoch))
             return tables.attachments.values.flatMap(\.self)
         }
         tell(.disconnected(reason: reason), of: session, to: attachments)
     }
 
     /// A session's way is broken and it may come back: its streams are dropped without a reset, extenders are told, and
-    /// what they still send to it means nothing. On the session's loop. ``ended(_:reason:)`` or ``resumed(_:)`` follows.
+    /// what they still send to it means nothing. On the session's loop. ``ended(_:reason:)`` or ``resumed(_:own:)``
+    /// follows. Nothing is told of one that goes on already.
     func suspended(_ session: SessionEndpoint, reason: String = "") {
         session.suspend()
         let (before, attachments) = tables.withLock { tables -> (SessionEndpoint?, [Attachment]) in
+            guard tables.sessions[session.id] === session else { return (nil, []) }
             tables.leave(session)
             tables.suspended[session.id] = session
             var before: SessionEndpoint?
@@ -234,22 +241,49 @@ final class KernelState: Sendable {
         if let before, before !== session { giveUp(before) }
     }
 
-    /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch.
-    func resumed(_ session: SessionEndpoint) {
-        let (before, attachments) = tables.withLock { tables in
+    /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch. Of
+    /// two direct ones with the same node one is to be closed, as when one comes to stand.
+    func resumed(_ session: SessionEndpoint, own: NodeUUID) -> Return {
+        let entry = tables.withLock { tables -> (SessionEndpoint?, SessionEndpoint?, [Attachment])? in
+            if let known = tables.epoch(of: session.id), known >= session.epoch { return nil }
             let before = tables.sessions[session.id]
             if let before { tables.leave(before) }
             tables.forgetSuspended(session.id)
             tables.sessions[session.id] = session
+            var loser: SessionEndpoint?
             if case .node(let node) = session.peer {
                 tables.counts[node, default: 0] += 1
-                if !session.isRelayed { tables.direct[node] = session }
+                if let other = tables.direct[node] {
+                    loser = keeps(session, over: other, peer: node, own: own) ? other : session
+                }
+                if loser !== session { tables.direct[node] = session }
             }
             tables.opened.append(SessionNote(row: row(of: session)))
-            return (before, tables.attachments.values.flatMap(\.self))
+            return (before, loser, tables.attachments.values.flatMap(\.self))
         }
-        if let before { before.eventLoop.execute { before.supersede() } }
+        guard let (before, loser, attachments) = entry else { return .late }
+        if let before {
+            // Its streams go without a word, as when its way breaks: the extenders will resume them.
+            tell(.suspended(reason: "the session goes on over another connection"), of: before, to: attachments)
+            before.eventLoop.execute { before.supersede() }
+        }
         tell(.resumed, of: session, to: attachments)
+        return .stands(loser: loser)
+    }
+
+    /// What became of a session that goes on.
+    enum Return {
+        /// It stands; `loser`, itself or another with the same node, is to be closed as a duplicate.
+        case stands(loser: SessionEndpoint?)
+        /// It has gone on over a newer connection already.
+        case late
+    }
+
+    /// This worker took a session over for a peer that did not wait for it and will not come back, as far as is known.
+    func abandoned(_ stand: SessionStand) {
+        tables.withLock { tables in
+            if tables.epoch(of: stand.id) != stand.epoch { tables.closed.append(stand) }
+        }
     }
 
     /// Whether the way of the session of this name is broken and it may come back.
@@ -278,12 +312,14 @@ final class KernelState: Sendable {
         if isSuspended(session) { ended(session, reason: "the connection broke and the session did not go on") }
     }
 
-    /// Other workers hold these sessions at greater epochs: what is here of them goes. Extenders that have not heard of
-    /// the other worker yet must not take the sessions for ended: they are told that the way is broken, and no more.
-    func superseded(_ ids: [SessionID]) {
+    /// Other workers hold these sessions at greater epochs: what is here of them goes, but for what came back meanwhile.
+    /// Extenders that have not heard of the other worker yet must not take the sessions for ended: they are told that the
+    /// way is broken, and no more.
+    func superseded(_ stands: [SessionStand]) {
         let (standing, attachments) = tables.withLock { tables in
-            for id in ids { tables.forgetSuspended(id) }
-            let standing = ids.compactMap { tables.sessions[$0] }
+            let here = stands.filter { stand in tables.epoch(of: stand.id).map { $0 <= stand.epoch } ?? false }
+            for stand in here { tables.forgetSuspended(stand.id) }
+            let standing = here.compactMap { tables.sessions[$0.id] }
             for session in standing { tables.leave(session) }
             return (standing, tables.attachments.values.flatMap(\.self))
         }
@@ -295,12 +331,19 @@ final class KernelState: Sendable {
         }
     }
 
-    /// All that stands and is suspended, to be written down under a new registration.
-    var sessionNotes: [SessionNote] {
+    /// All that stands and is suspended, to be written down under a new registration, with what is known of secrets: they
+    /// may not have been written before, or the database may have lost them.
+    func sessionNotes(with secrets: [SessionStand: [UInt8]]) -> [SessionNote] {
         tables.withLock { tables in
-            (tables.sessions.values.map(row(of:)) + tables.suspended.values.map(row(of:))).map { SessionNote(row: $0) }
+            (Array(tables.sessions.values) + tables.suspended.values).map { session in
+                let stand = SessionStand(id: session.id, epoch: session.epoch)
+                return SessionNote(row: row(of: session), secret: secrets[stand] ?? [])
+            }
         }
     }
+
+    /// Whether the registry has not heard yet that the session stands.
+    func hasNote(of id: SessionID) -> Bool { tables.withLock { $0.opened.contains { $0.row.id == id } } }
 
     /// What opened and closed since the last call, for the database.
     func takeSessionNotes() -> (opened: [SessionNote], closed: [SessionStand]) {

@@ -12,8 +12,11 @@ final class WorkerRegistry: Sendable {
         var row: WorkerRow
         var refusals: [RefusalRow] = []
         var sightings: [PeerSighting] = []
-        var opened: [SessionNote] = []
-        var closed: [SessionStand] = []
+        var sessions = SessionNotes()
+        /// Whether all sessions are to be written down again.
+        var isToNoteAll = false
+        /// Whether the worker is registering anew: once, however many are told at the same time that the lease is lost.
+        var isRegistering = false
     }
 
     private let store: any KernelStore
@@ -34,8 +37,12 @@ final class WorkerRegistry: Sendable {
     private let dues: AsyncStream<Void>
     private let due: AsyncStream<Void>.Continuation
 
-    /// Notes of one kind that wait for the database; later ones are dropped.
+    /// Refusals, and sightings, that wait for the database; later ones are dropped.
     static let notesMax = 10_000
+    /// Batches of sessions that are written before anything else has its turn.
+    static let sessionBatchesMax = 64
+    /// Pause before it is looked again whether a session is written down.
+    static let unwrittenPause = Duration.milliseconds(20)
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
     /// How long the database is asked again whether a session may go on.
@@ -70,7 +77,7 @@ final class WorkerRegistry: Sendable {
 
     /// Has all sessions written down again, as after a lost lease.
     func noteAllAgain() {
-        state.withLock { $0.opened = kernel.sessionNotes }
+        state.withLock { $0.isToNoteAll = true }
         writeSoon()
     }
 
@@ -114,16 +121,23 @@ final class WorkerRegistry: Sendable {
         }
     }
 
-    /// Takes a session over on its peer's proof; its epoch from now on, or `nil` where it may not go on here.
-    func resume(_ proof: ResumptionProof, with peer: NodeUUID, secret: [UInt8]) async -> SessionEpoch? {
+    /// Takes a session over on its peer's proof.
+    func resume(_ proof: ResumptionProof, with peer: NodeUUID, secret: [UInt8]) async -> Takeover {
         let shown = SessionProof(code: proof.code, handshakeHash: proof.handshakeHash)
         let deadline = ContinuousClock.now + WorkerRegistry.resumePatience
         while !Task.isCancelled {
+            guard ContinuousClock.now < deadline else { return .unanswered }
+            guard !isUnwritten(proof.session) else {
+                // It stood here a moment ago: what its peer proves is not in the database yet.
+                writeSoon()
+                try? await Task.sleep(for: WorkerRegistry.unwrittenPause)
+                continue
+            }
             let row = row
             let takeover = SessionTakeover(
                 id: proof.session, peer: peer, worker: row.registration.name, workerEpoch: row.epoch, secret: secret)
             do {
-                return try await store.resumeSession(takeover, proof: shown)
+                return .accepted(try await store.resumeSession(takeover, proof: shown))
             } catch .leaseLost {
                 await renew()
             } catch .unavailable {
@@ -132,12 +146,25 @@ final class WorkerRegistry: Sendable {
                 logger.info(
                     "The database lets a session not go on",
                     metadata: ["session": "\(proof.session)", "reason": "\(error)"])
-                return nil
+                return .refused
             }
-            guard ContinuousClock.now < deadline else { return nil }
             try? await Task.sleep(for: WorkerRegistry.resumePause)
         }
-        return nil
+        return .unanswered
+    }
+
+    /// What came of asking for a session.
+    enum Takeover {
+        /// It is this worker's, at that epoch.
+        case accepted(SessionEpoch)
+        /// It may not go on with what was shown.
+        case refused
+        /// The database did not answer: it may be this worker's, or go on elsewhere.
+        case unanswered
+    }
+
+    private func isUnwritten(_ id: SessionID) -> Bool {
+        kernel.hasNote(of: id) || state.withLock { $0.sessions.holds(id) }
     }
 
     /// Writes what is left and gives the registration back.
@@ -160,19 +187,26 @@ final class WorkerRegistry: Sendable {
         do {
             let renewed = try await store.renewWorker(
                 row.registration.name, epoch: row.epoch, load: load(), lease: lease)
-            state.withLock { $0.row = renewed }
+            state.withLock { if $0.row.epoch == row.epoch { $0.row = renewed } }
             health.heard(at: SystemClock.now())
             await drain(renewed.isDraining)
         } catch .leaseLost {
-            await register(again: row.registration)
+            await register(again: row)
         } catch {
             logger.warning("The lease could not be renewed", metadata: ["error": "\(error)"])
         }
     }
 
-    private func register(again registration: WorkerRegistration) async {
+    private func register(again lost: WorkerRow) async {
+        let isFirst = state.withLock { state in
+            guard !state.isRegistering, state.row.epoch == lost.epoch else { return false }
+            state.isRegistering = true
+            return true
+        }
+        guard isFirst else { return }
+        defer { state.withLock { $0.isRegistering = false } }
         do {
-            let row = try await store.registerWorker(registration, lease: lease)
+            let row = try await store.registerWorker(lost.registration, lease: lease)
             state.withLock { $0.row = row }
             noteAllAgain()
             health.heard(at: SystemClock.now())
@@ -183,32 +217,51 @@ final class WorkerRegistry: Sendable {
     }
 
     private func write() async {
-        let notes = kernel.takeSessionNotes()
-        let batch = state.withLock { state in
-            let isKept = (keep(notes.opened, in: &state.opened), keep(notes.closed, in: &state.closed))
-            if isKept != (true, true) { backlog.dropped(.sessions) }
-            return state
-        }
+        await gatherSessions()
         await charges.write()
-        await writeSessions(batch)
+        await writeSessions()
+        let batch = state.withLock(\.self)
         await writeRefusals(batch)
         await writeSightings(batch)
     }
 
-    private func writeSessions(_ batch: State) async {
-        guard !batch.opened.isEmpty || !batch.closed.isEmpty else { return }
-        let opened = Array(batch.opened.prefix(StoreLimit.batchRows))
-        let closed = Array(batch.closed.prefix(StoreLimit.batchRows - min(opened.count, StoreLimit.batchRows - 1)))
-        let written = await attempt(.sessions) {
-            kernel.superseded(
-                try await store.noteSessions(
-                    of: batch.row.registration.name, epoch: batch.row.epoch, opened: opened, closed: closed))
+    /// Only ever in one task at a time: what is over when all are gathered is taken from the kernel afterwards.
+    private func gatherSessions() async {
+        if state.withLock(\.isToNoteAll) {
+            state.withLock { $0.isToNoteAll = false }
+            let secrets = await kernel.resumptionSecrets()
+            let notes = kernel.sessionNotes(with: secrets)
+            state.withLock { $0.sessions.add(opened: notes, closed: []) }
         }
-        guard written else { return }
-        state.withLock {
-            $0.opened.removeFirst(min(opened.count, $0.opened.count))
-            $0.closed.removeFirst(min(closed.count, $0.closed.count))
+        let notes = kernel.takeSessionNotes()
+        state.withLock { $0.sessions.add(opened: notes.opened, closed: notes.closed) }
+    }
+
+    private func writeSessions() async {
+        for _ in 0..<WorkerRegistry.sessionBatchesMax {
+            let (row, batch) = state.withLock { ($0.row, $0.sessions.takeBatch(limit: StoreLimit.batchRows)) }
+            guard let batch else { break }
+            let written = await attempt(.sessions) {
+                let superseded = try await store.noteSessions(
+                    of: row.registration.name, epoch: row.epoch, opened: Array(batch.opened.values),
+                    closed: Array(batch.closed))
+                kernel.superseded(
+                    superseded.compactMap { id in
+                        batch.opened[id].map { SessionStand(id: id, epoch: $0.row.epoch) }
+                    })
+            }
+            state.withLock { $0.sessions.settled(isWritten: written) }
+            guard written else { return }
         }
+        await retireLost()
+    }
+
+    /// Rows of sessions that are over and were not kept in mind go an hour after the worker registered anew.
+    private func retireLost() async {
+        guard state.withLock(\.sessions.hasLost) else { return }
+        state.withLock { $0.sessions.hasLost = false }
+        backlog.dropped(.sessions)
+        await register(again: row)
     }
 
     private func writeRefusals(_ batch: State) async {

@@ -18,6 +18,9 @@ extension Connector: CircuitReacher {
             if !hasAskedOurs, isDialling(node) {
                 hasAskedOurs = true
                 if let session = await ownDial(of: node) { return session }
+            } else if let suspended = suspensions[node], kernel.isSuspended(suspended.endpoint) {
+                // A fresh session would end the one that is about to go on.
+                return try? await shared(.direct(node)) { await self.make(.direct(node)) }.get()
             } else if circuitDials.isUnderWay(node) {
                 await withCheckedContinuation { circuitDials.wait(for: node, $0) }
             } else {

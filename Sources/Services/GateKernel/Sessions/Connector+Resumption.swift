@@ -7,7 +7,7 @@ import NIOCore
 
 /// Sessions whose connections broke go on over new ones.
 extension Connector {
-    /// Pause after the first attempt that failed; doubled after each, up to ``resumePauseMax``.
+    /// Pause after the first attempt that failed, give or take half; doubled after each, up to ``resumePauseMax``.
     static let resumePauseMin = Duration.milliseconds(50)
     static let resumePauseMax = Duration.seconds(2)
 
@@ -21,7 +21,8 @@ extension Connector {
             _ = await shared(.direct(node)) { await self.make(.direct(node)) }
             // A session of another name with the node: who asked for one has it, and this one is not needed.
             guard kernel.isSuspended(suspended.endpoint), kernel.session(with: node) == nil else { break }
-            try? await Task.sleep(for: pause)
+            // Not all peers of a worker that died at the same moment.
+            try? await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             pause = min(pause * 2, Connector.resumePauseMax)
         }
         if suspensions[node] === suspended { suspensions[node] = nil }

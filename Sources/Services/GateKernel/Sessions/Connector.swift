@@ -178,7 +178,9 @@ actor Connector: SessionConnector {
     private func circuit(_ path: [NodeRecord], to destination: NodeRecord, anonymous: Bool) async -> Outcome {
         guard let head = path.first else { return .failure(ConnectFault(.noRoute, "the path is empty")) }
         let first = await shared(.direct(head.node)) {
-            await self.dialler.dial(
+            // A session that is about to go on would be given up for a fresh one.
+            if let suspended = self.suspensions[head.node] { return await self.redial(suspended) }
+            return await self.dialler.dial(
                 head.node, at: head.endpoints.filter { $0.literalAddress != nil }, anonymous: false)
         }
         switch first {

@@ -8,31 +8,50 @@ import NIOCore
 
 /// Sessions that go on over another connection, here or at another worker.
 extension SessionHost {
-    /// The answer to a peer that wants to go on with a session: its epoch from now on; `nil` where it may not. Told on
-    /// `eventLoop`.
+    /// How long a peer that wants to go on waits for the database here.
+    static let takeoverTime = TimeAmount(WorkerRegistry.resumePatience + .seconds(1))
+
+    /// The answer to a peer that wants to go on with a session. Told on `eventLoop`, always.
     func resume(
         _ proof: ResumptionProof, with peer: NodeUUID, secret: [UInt8], on eventLoop: any EventLoop,
-        _ answer: @escaping @Sendable (SessionEpoch?) -> Void
+        _ answer: @escaping @Sendable (WorkerRegistry.Takeover) -> Void
     ) {
-        guard resumesSessions, !secret.isEmpty, let registry = registry else { return answer(nil) }
-        kernel.spawn { [kernel] in
-            let epoch = await registry.resume(proof, with: peer, secret: secret)
-            if epoch == nil { kernel.logger.info("A session may not go on", metadata: ["session": "\(proof.session)"]) }
-            eventLoop.execute { answer(epoch) }
+        guard resumesSessions else { return answer(.refused) }
+        let registry = secret.isEmpty ? nil : registry
+        let isAsked = kernel.spawn { [kernel] in
+            let outcome = await registry?.resume(proof, with: peer, secret: secret) ?? .unanswered
+            if case .unanswered = outcome {
+                kernel.logger.notice(
+                    "Whether a session may go on is not known: the database did not answer",
+                    metadata: ["session": "\(proof.session)", "peer": "\(peer)"])
+            }
+            eventLoop.execute { answer(outcome) }
         }
+        if !isAsked { eventLoop.execute { answer(.unanswered) } }
     }
 
-    /// A session goes on: it is entered in place of what was here of it, and told what we have.
-    func resumed(_ session: SessionEndpoint, _ proof: PeerProof?) {
-        kernel.resumed(session)
+    /// The database gave a session to this worker, but its peer's connection has broken: the row goes when the peer does
+    /// not come back in time.
+    func abandoned(_ stand: SessionStand, on eventLoop: any EventLoop) {
+        let window = TimeAmount(table.settings[NodeSettings.resumeWindow])
+        eventLoop.scheduleTask(in: window) { [kernel] in kernel.abandoned(stand) }
+    }
+
+    /// A session goes on: it is entered in place of what was here of it, and told what we have. `.late` where a newer
+    /// connection carries it.
+    func resumed(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Return {
+        let outcome = kernel.resumed(session, own: own)
+        guard case .stands(let loser) = outcome else { return outcome }
         kernel.metrics.sessionsResumed.add()
         kernel.logger.info(
             "Session resumed",
             metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)", "epoch": "\(session.epoch)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
+        loser?.eventLoop.execute { loser?.close(.duplicate) }
         // A rule or ban that came between admission and now found no session to close.
         if !mayStay(session) { session.eventLoop.execute { session.close(.notAllowed) } }
+        return outcome
     }
 
     /// A session's connection broke: `true` where it may go on, which is then waited for or, where we dialled, tried.

@@ -148,7 +148,10 @@ final class SessionHost: Sendable {
 
     private func recheck(where isMeant: (SessionEndpoint) -> Bool) {
         for session in kernel.sessions where isMeant(session) && !mayStay(session) {
-            session.eventLoop.execute { session.close(.notAllowed) }
+            session.eventLoop.execute { [kernel] in
+                session.close(.notAllowed)
+                kernel.giveUp(session)  // where its way broke a moment ago
+            }
         }
         for session in kernel.suspendedSessions where isMeant(session) && !mayStay(session) {
             session.eventLoop.execute { [kernel] in kernel.giveUp(session) }
@@ -189,6 +192,9 @@ final class SessionHost: Sendable {
         kernel.logger.warning("A peer showed another identity than before", metadata: ["peer": "\(node)"])
         for session in kernel.sessions where session.peer.node == node {
             session.eventLoop.execute { session.close(.notAllowed) }
+        }
+        for session in kernel.suspendedSessions where session.peer.node == node {
+            session.eventLoop.execute { [kernel] in kernel.giveUp(session) }
         }
     }
 

@@ -2,6 +2,7 @@ import GateCrypto
 import GateLink
 import GateModel
 import GateSession
+import GateStore
 import GateTransport
 import GateWire
 import Logging
@@ -10,7 +11,8 @@ import NIOCore
 /// Turns what one connection tells into a session of this worker: enters it, feeds it, ends it. On its loop.
 ///
 ///     handshaking ──established──▶ unconfirmed ──first message──▶ entered      (dialled, showing our name)
-///          │   ├────established──▶ resuming ──the database answered──▲          (the peer wants to go on with a session)
+///          │   ├────established──▶ resuming ──the database said yes──▲          (the peer wants to go on with a session)
+///          │   │                      └──the database said no──▶ unconfirmed
 ///          │   └────established──────────────────────────────────────▲          (any other)
 ///          └─ended──▶ over ◀──ended── from any
 ///
@@ -18,7 +20,8 @@ import NIOCore
 /// that ends because its way broke is suspended, where it may be, before it is over.
 ///
 /// Who dialled and showed its certificate has a session of its own as soon as it has sent the last flight, but does not
-/// know yet whether the other side admits it: that is known by the first message, which always follows admission.
+/// know yet whether the other side admits it: that is known by the first message, which always follows admission. Nor
+/// does who refused to go on with a session know whether the other side wants another, or shows another secret.
 final class SessionOwner {
     /// How a session comes to be, as its owner has to know it.
     struct Origin {
@@ -47,7 +50,7 @@ final class SessionOwner {
     private var unconfirmed: SessionEndpoint?
     /// Whether the database is asked whether a session may go on.
     private var isResuming = false
-    /// Ends a session that stays unconfirmed.
+    /// Ends a session that stays unconfirmed, or undecided.
     private var confirmation: Scheduled<Void>?
     /// Why admission refused, so that the log says more than the failure.
     private var refusal: PeerTable.Refusal?
@@ -89,6 +92,11 @@ final class SessionOwner {
             return resume(proof, with: node, session, driver)
         }
         guard origin.awaitsAdmission else { return enter(session) }
+        awaitWord(of: session)
+    }
+
+    /// Enters the session once the other side says something over it.
+    private func awaitWord(of session: SessionEndpoint) {
         unconfirmed = session
         // Pings and pongs are not told to us, so the session would not end by itself while the other side only pongs.
         confirmation = eventLoop.assumeIsolated().scheduleTask(in: host.admissionTime) { [weak self] in
@@ -128,18 +136,34 @@ final class SessionOwner {
         _ proof: ResumptionProof, with node: NodeUUID, _ session: SessionEndpoint, _ driver: any SessionDriver
     ) {
         isResuming = true
+        // A database that hangs does not answer at all.
+        confirmation = eventLoop.assumeIsolated().scheduleTask(in: SessionHost.takeoverTime) { [weak self] in
+            if self?.isResuming == true { session.close(.goingAway) }
+        }
         let owner = NIOLoopBound(self, eventLoop: eventLoop)
-        host.resume(proof, with: node, secret: session.resumptionSecret, on: eventLoop) { epoch in
-            owner.value.decided(epoch, of: proof.session, session)
+        host.resume(proof, with: node, secret: session.resumptionSecret, on: eventLoop) { outcome in
+            owner.value.decided(outcome, of: proof.session, session)
         }
     }
 
-    private func decided(_ epoch: SessionEpoch?, of id: SessionID, _ session: SessionEndpoint) {
-        guard isResuming else { return }
+    private func decided(_ outcome: WorkerRegistry.Takeover, of id: SessionID, _ session: SessionEndpoint) {
+        let isAwaited = isResuming
         isResuming = false
-        session.enqueue(.resumed(isAccepted: epoch != nil, epoch: epoch ?? 0))
-        if let epoch { goOn(session, as: id, epoch) } else { enter(session) }
-        session.flush()
+        if isAwaited { confirmation?.cancel() }
+        switch outcome {
+        case .accepted(let epoch) where isAwaited:
+            session.enqueue(.resumed(isAccepted: true, epoch: epoch))
+            goOn(session, as: id, epoch)
+            session.flush()
+        case .accepted(let epoch): host.abandoned(SessionStand(id: id, epoch: epoch), on: eventLoop)
+        case .refused where isAwaited:
+            awaitWord(of: session)
+            session.enqueue(.resumed(isAccepted: false, epoch: 0))
+            session.flush()
+        // The peer may ask again, here or at a worker that reaches the database.
+        case .unanswered where isAwaited: session.close(.goingAway)
+        case .refused, .unanswered: break
+        }
     }
 
     /// The other side says whether our session goes on.
@@ -163,10 +187,14 @@ final class SessionOwner {
     /// The connection carries the session `id` from now on.
     private func goOn(_ fresh: SessionEndpoint, as id: SessionID, _ epoch: SessionEpoch) {
         guard let session = fresh.renamed(id, epoch) else { return }
-        endpoint = session
-        host.resumed(session, proof)
-        outcome?.succeed(session)
-        outcome = nil
+        switch host.resumed(session, proof) {
+        case .stands(let loser):
+            endpoint = session
+            let kept = loser === session ? session.peer.node.flatMap { host.kernel.session(with: $0) } : session
+            outcome?.succeed(kept ?? session)
+            outcome = nil
+        case .late: eventLoop.execute { fresh.close(.duplicate) }
+        }
     }
 
     // MARK: Beginnings and ends
@@ -198,6 +226,7 @@ final class SessionOwner {
         }
         outcome?.fail(failure)
         outcome = nil
+        let hasStood = unconfirmed != nil
         unconfirmed = nil
         isResuming = false
         confirmation?.cancel()
@@ -208,7 +237,9 @@ final class SessionOwner {
             host.noteSighting(of: endpoint, proof)
             self.endpoint = nil
         } else if isInbound {
-            host.failed(failure, refusal: refusal, peer: claimed, address: origin.address.map { "\($0)" } ?? "")
+            guard !hasStood else { return }
+            host.failed(
+                failure, refusal: refusal, peer: claimed, address: origin.address.map { "\($0)" } ?? "")
         } else {
             host.kernel.metrics.handshakesFailed.add()
         }
