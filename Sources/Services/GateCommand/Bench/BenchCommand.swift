@@ -17,7 +17,7 @@ struct BenchCommand: AsyncParsableCommand {
             database   point queries over links beside pgbench on the same server, and how long queries of a table of
                        --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99
             soak       a node of several workers under faults (kill, drain, pause of a worker; kill of the database
-                       service) while peers stream through an extender: soak.failed, soak.pause per fault
+                       service; a hook of yours) while peers stream through an extender: soak.failed, soak.pause per fault
 
             Real sockets on loopback, both ends in separate processes. MB and GB are 10^6 and 10^9 bytes. Build with \
             -c release first.
@@ -59,6 +59,12 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(help: "database: an empty database of PostgreSQL. (default: a private server)")
     var url: String?
+
+    @Option(help: "soak: keep the node's data in this PostgreSQL database, which must be empty.")
+    var database: String?
+
+    @Option(help: "soak: the program that the fault 'hook' runs.")
+    var hook = ""
 
     @Option(help: .hidden)
     var programs: String?
@@ -182,7 +188,8 @@ struct BenchCommand: AsyncParsableCommand {
 
     private func soak() async throws {
         let bench = SoakBench(
-            workers: workers, peers: peers, faults: faults, rounds: rounds, programs: programFolder)
+            workers: workers, peers: peers, faults: faults, rounds: rounds, programs: programFolder,
+            database: database, hook: hook)
         let isQuiet = json
         let outcome = try await bench.run { if !isQuiet { print($0) } }
         for fault in SoakFault.allCases where faults.contains(fault) {

@@ -12,6 +12,9 @@ struct SoakBench {
     let faults: [SoakFault]
     let rounds: Int
     let programs: ProgramFolder
+    /// Where the node keeps its data, if not in SQLite; and what the fault `hook` runs.
+    var database: String?
+    var hook = ""
 
     /// After a fault, until the next: workers come back, peers spread.
     static let settleSeconds = 10.0
@@ -21,7 +24,8 @@ struct SoakBench {
     /// What one fault did.
     struct Strike: Sendable {
         let fault: SoakFault
-        /// Streams whose session was suspended, and the pauses of those.
+        /// Streams whose session was suspended, and the longest pause of each of those; of all, where the fault should
+        /// move none.
         let affected: Int
         let pauses: [Double]
     }
@@ -46,7 +50,7 @@ struct SoakBench {
         _ = ProcessHardening.raiseDescriptorLimit()
         let folder = try DemoFolder()
         defer { folder.remove() }
-        let node = try await BlockingWork.run { try SoakBench.start(below: folder.path, workers, programs) }
+        let node = try await BlockingWork.run { try SoakBench.start(below: folder.path, workers, programs, database) }
         let result: Result<Outcome, any Error>
         do {
             let echo = try await BlockingWork.run { try SoakBench.startEcho(of: node, programs: programs) }
@@ -58,11 +62,14 @@ struct SoakBench {
     }
 
     /// A node under test: its workers take whoever comes.
-    static func start(below folder: String, _ workers: Int, _ programs: ProgramFolder) throws -> DemoNode {
+    static func start(
+        below folder: String, _ workers: Int, _ programs: ProgramFolder, _ database: String? = nil
+    ) throws -> DemoNode {
         guard let base = FreePorts.bases(count: 1).first else {
             throw DemoNode.Failure("there are not enough free ports")
         }
-        let node = try DemoNode(name: "soak", below: folder, portBase: base, programs: programs, workers: workers)
+        let node = try DemoNode(name: "soak", below: folder, portBase: base, programs: programs, workers: workers,
+            database: database)
         try node.start()
         do {
             try node.set([
@@ -152,13 +159,13 @@ struct SoakBench {
     ) async throws -> Strike {
         let before = all.map(\.watch.seen.suspendedCount)
         let start = MonotonicSeconds.now()
-        try await BlockingWork.run { try fault.strike(node, turn: turn) }
+        try await BlockingWork.run { [hook] in try fault.strike(node, turn: turn, hook: hook) }
         try await Task.sleep(for: .seconds(SoakBench.settleSeconds))
         let end = MonotonicSeconds.now()
         let affected = zip(all, before).filter { $0.watch.seen.suspendedCount > $1 }.map(\.0)
         return Strike(
             fault: fault, affected: affected.count,
-            pauses: affected.map { $0.watch.longestPause(from: start, to: end) })
+            pauses: (fault.movesSessions ? affected : all).map { $0.watch.longestPause(from: start, to: end) })
     }
 }
 

@@ -11,18 +11,33 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     case pause
     /// `kill -9` of the database service.
     case database
+    /// Whatever the program of `--hook` does: restart PostgreSQL, say.
+    case hook
+
+    /// Whether it moves sessions; the others must leave all streams alone.
+    var movesSessions: Bool {
+        switch self {
+        case .kill, .drain, .pause: true
+        case .database, .hook: false
+        }
+    }
 
     /// How long a worker is stopped: beyond the lease that the bench sets, and beyond the peers' patience.
     static let pauseSeconds = 8.0
     /// `worker.lease` while it runs.
     static let lease = "4s"
+    /// How long a hook may take.
+    static let hookSeconds = 120.0
     /// How long a drained worker stays so.
     static let drainSeconds = 4.0
 
     /// Does it to the `turn`th worker, counted round.
-    func strike(_ node: DemoNode, turn: Int) throws {
+    func strike(_ node: DemoNode, turn: Int, hook: String) throws {
         switch self {
         case .kill: try strike(node, "gate-kernel", turn, SIGKILL)
+        case .hook:
+            let done = try ChildProcess.run(hook, ["\(turn)"], within: SoakFault.hookSeconds)
+            guard done.code == 0 else { throw DemoNode.Failure("\(hook) ended with code \(done.code)") }
         case .database: try strike(node, "gate-database", 0, SIGKILL)
         case .pause:
             let pid = try strike(node, "gate-kernel", turn, SIGSTOP)

@@ -1,0 +1,92 @@
+import Foundation
+import GateCommand
+import GateTestKit
+import Testing
+
+extension Acceptance {
+    /// A node of three workers, peers that stream through an extender of it, and faults: `bench soak` compares every byte
+    /// and measures pauses at the peers.
+    @Suite struct `Workers that die and drain` {
+        /// As many as are asked for with optimised programs; debug ones take most of their time for handshakes.
+        private static let peers = Acceptance.isOptimised ? 200 : 20
+        private static let pauseMax = 2.0
+
+        @Test func `kill -9 of a kernel worker out of three, and a drain, lose and repeat no byte`() async throws {
+            let figures = try await soak(["--peers", "\(Self.peers)", "--faults", "kill", "drain", "--rounds", "1"])
+            for fault in ["kill", "drain"] {
+                let pause = try #require(figures["soak.pause.\(fault)"])
+                #expect(pause.value < Self.pauseMax, "p99 of the pause")
+                #expect((pause.detail["streams_moved"] ?? 0) > 0, "the fault met somebody")
+            }
+        }
+
+        @Test func `a worker that is stopped beyond its lease and wakes up has no effect`() async throws {
+            let figures = try await soak(["--peers", "12", "--faults", "pause", "--rounds", "2"])
+            #expect((figures["soak.pause.pause"]?.detail["streams_moved"] ?? 0) > 0, "the fault met somebody")
+        }
+
+        @Test func `kill -9 of the database service leaves all streams alone`() async throws {
+            let figures = try await soak(["--peers", "12", "--faults", "database", "kill", "--rounds", "1"])
+            #expect(try #require(figures["soak.pause.database"]).value < Self.pauseMax)
+        }
+
+        @Test(PostgresCluster.needsPostgreSQL)
+        func `PostgreSQL that restarts or is away leaves all streams alone`() async throws {
+            let cluster = try PostgresCluster()
+            defer { cluster.remove() }
+            let url = cluster.url(try cluster.makeDatabase())
+            let folder = try Acceptance.folder()
+            defer { folder.remove() }
+            let hook = try Self.hook(stopping: cluster, forSeconds: Acceptance.isOptimised ? 60 : 5, in: folder.path)
+            let figures = try await soak(
+                ["--peers", "12", "--faults", "hook", "kill", "--rounds", "1", "--database", url, "--hook", hook])
+            #expect(try #require(figures["soak.pause.hook"]).value < Self.pauseMax)
+            #expect((figures["soak.pause.kill"]?.detail["streams_moved"] ?? 0) > 0, "the node caught up")
+        }
+
+        /// A program that restarts PostgreSQL, then takes it away for a while.
+        private static func hook(
+            stopping cluster: PostgresCluster, forSeconds seconds: Int, in folder: String
+        ) throws -> String {
+            let path = "\(folder)/hook"
+            let user = geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --init-groups " : ""
+            let control = "\(user)\(try PostgresCluster.installed())/pg_ctl -D \(cluster.data) -w"
+            let script = """
+                #!/bin/sh
+                set -e
+                cd /
+                exec >/dev/null 2>&1
+                \(control) restart -m immediate
+                sleep 3
+                \(control) stop -m fast
+                sleep \(seconds)
+                \(control) start
+                """
+            try script.write(toFile: path, atomically: true, encoding: .utf8)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+            return path
+        }
+
+        private struct Figure: Decodable {
+            let metric: String
+            let value: Double
+            let detail: [String: Double]
+        }
+
+        /// The figures of a soak in which every stream came to its end with just what was sent.
+        private func soak(_ arguments: [String]) async throws -> [String: Figure] {
+            let done = try await blocking {
+                let run = try ChildProcess.run(
+                    Acceptance.programs.quantumgate, ["bench", "soak", "--workers", "3", "--json"] + arguments,
+                    within: 230)
+                return (code: run.code, output: run.output)
+            }
+            let figures = try done.output.split(separator: "\n").map {
+                try JSONDecoder().decode(Figure.self, from: Data($0.utf8))
+            }
+            #expect(done.code == 0, "\(done.output)")
+            #expect(figures.last?.metric == "soak.failed" && figures.last?.value == 0)
+            return Dictionary(figures.map { ($0.metric, $0) }) { $1 }
+        }
+    }
+}
