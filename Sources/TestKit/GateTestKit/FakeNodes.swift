@@ -119,6 +119,8 @@ private final class FakeKernels {
     var streams: [End: End] = [:]
     var areResumable = false
     private var epoch: SessionEpoch = 0
+    /// Ends that were reset.
+    private var resets: [End: UInt32] = [:]
     /// Ends that one side has named.
     private var named: [StreamID: (End, LinkStreamResume)] = [:]
     var connects: [ConnectRequest] = []
@@ -136,7 +138,9 @@ private final class FakeKernels {
         case .streamAcknowledged(let alias, let offset):
             pass(alias, link) { .streamAcknowledged(alias: $0, offset: offset) }
         case .streamFinish(let alias): pass(alias, link) { .streamFinish(alias: $0) }
-        case .streamReset(let alias, let code): pass(alias, link) { .streamReset(alias: $0, code: code) }
+        case .streamReset(let alias, let code):
+            resets[End(node: link.node, alias: alias)] = code
+            pass(alias, link) { .streamReset(alias: $0, code: code) }
         case .streamDone(let alias): pass(alias, link) { .streamDone(alias: $0) }
         case .streamResume(let alias, let resume): self.resume(alias, resume, from: link)
         case .message(let message): send(frame, to: other(of: message.session, than: link.node))
@@ -201,6 +205,7 @@ private final class FakeKernels {
     private func resume(_ alias: UInt32, _ resume: LinkStreamResume, from link: FakeKernelLink) {
         let end = End(node: link.node, alias: alias)
         guard let (other, offer) = named.removeValue(forKey: resume.id) else { return named[resume.id] = (end, resume) }
+        if let code = resets[other] { return send(.streamReset(alias: end.alias, code: code), to: end.node) }
         streams[end] = other
         streams[other] = end
         send(.streamResume(alias: end.alias, offer), to: end.node)
