@@ -41,7 +41,7 @@ import Testing
 
             let prefix = try #require(IPAddress(text: "203.0.113.0"))
             try await far.store.setAddressRule(try #require(AddressRule(prefix: prefix, length: 24, isAllowed: false)))
-            try await far.holds(0)
+            for node in [far, near] { try await node.holds(0) }
             #expect(await near.connect(to: far.uuid).failure?.code == .notAccepted)
             #expect(try await far.refused("denied block").address.contains("203.0.113.9:4660"))
             try await balancer.stop()

@@ -27,11 +27,14 @@ import Testing
 
         var subject: AccessSubject { .node(peers[0].uuid) }
 
-        /// Waits until no worker holds a session any more; how long that took.
+        /// Waits until no worker holds a session any more, and tells how long that took; then until the peers know it.
         func emptied() async throws -> Duration {
             let start = ContinuousClock.now
             for worker in workers { try await worker.holds(0) }
-            return ContinuousClock.now - start
+            let length = ContinuousClock.now - start
+            // Who still has a session would not dial.
+            for peer in peers { try await peer.holds(0) }
+            return length
         }
 
         /// What the peer says over its session with the first worker.
