@@ -68,7 +68,8 @@ struct SoakBench {
         guard let base = FreePorts.bases(count: 1).first else {
             throw DemoNode.Failure("there are not enough free ports")
         }
-        let node = try DemoNode(name: "soak", below: folder, portBase: base, programs: programs, workers: workers,
+        let node = try DemoNode(
+            name: "soak", below: folder, portBase: base, programs: programs, workers: workers,
             database: database)
         try node.start()
         do {
