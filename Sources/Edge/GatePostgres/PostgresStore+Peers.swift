@@ -80,8 +80,8 @@ enum PeerStatement {
 
     /// A page in the order of the nodes.
     ///
-    /// An open field of the filter is written as all its values, each with a scan of the index `peer_filter` that is in
-    /// the order of the nodes already; the server merges them and stops after the page. So a page costs the same
+    /// An open field of the filter is written as all its values, each a page of its own from the index `peer_filter`,
+    /// which is in the order of the nodes already; of these the server sorts the first. So a page costs about the same
     /// whatever is asked and however many rows there are.
     static func list(_ filter: PeerFilter, isFirst: Bool, limit: Int) -> String {
         let place = isFirst ? "true" : "node > $1"
@@ -95,12 +95,13 @@ enum PeerStatement {
                 endpoints.map { hasEndpoint in
                     """
                     SELECT \(PeerRow.columns) FROM peer WHERE access = \(access.rawValue) AND is_relay = \(isRelay) \
-                    AND has_endpoint = \(hasEndpoint) AND \(place)
+                    AND has_endpoint = \(hasEndpoint) AND \(place) \(end)
                     """
                 }
             }
         }
-        return "\(parts.joined(separator: " UNION ALL ")) \(end)"
+        guard parts.count > 1 else { return parts[0] }
+        return "\(parts.map { "(\($0))" }.joined(separator: " UNION ALL ")) \(end)"
     }
 
     /// Pages up to here share one statement, longer ones another: few statements, and the server knows the count.
