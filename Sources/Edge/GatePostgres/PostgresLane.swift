@@ -120,6 +120,12 @@ struct PostgresTransaction {
         try connection.executeAll(sql, lists, by: deadline)
     }
 
+    /// Lets the transaction's statements take as long as they need, and wait for locks longer; the deadline stays.
+    func takeTime() throws(PostgresFailure) {
+        try execute("SET LOCAL statement_timeout TO 0")
+        try execute("SET LOCAL lock_timeout TO '60s'")
+    }
+
     /// Runs a script without parameters.
     func run(script: String) throws(PostgresFailure) { try connection.run(script: script, by: deadline) }
 }

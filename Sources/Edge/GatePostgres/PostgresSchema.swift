@@ -36,6 +36,7 @@ enum PostgresSchema {
 
     /// Brings an empty or older schema up to date; `.newerSchema` where it is newer.
     static func migrate(in transaction: PostgresTransaction) throws {
+        try transaction.takeTime()
         try transaction.execute("SELECT pg_advisory_xact_lock($1)::text", [.integer(lock)])
         let present = try currentVersion(in: transaction)
         guard present <= version else { throw StoreFailure.newerSchema }

@@ -14,6 +14,7 @@ extension PostgresStore: OpenedStore {
             let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
             // Once only: what was given can't be taken back.
             try lane.transaction(begin, attempts: 1, by: deadline) { transaction in
+                try transaction.takeTime()
                 try PostgresExport(transaction: transaction, take: take).run()
             }
         }
@@ -25,6 +26,7 @@ extension PostgresStore: OpenedStore {
     ) async throws(StoreFailure) {
         let result = await pool.perform(within: PostgresStore.transferTimeout) { lane, deadline in
             try lane.transaction(attempts: 1, by: deadline) { transaction in
+                try transaction.takeTime()
                 try PostgresImport(in: transaction, replacing: replacing).run(next)
             }
         }

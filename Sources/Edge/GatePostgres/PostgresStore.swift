@@ -39,6 +39,8 @@ package final class PostgresStore: Sendable {
     package static let callTimeout = Duration.seconds(5)
     /// How long opening waits for a server.
     package static let openTimeout = Duration.seconds(15)
+    /// How long bringing the tables up to date may take, waiting for another service that does so included.
+    static let migrationTimeout = Duration.seconds(600)
     /// How long a whole backup or restore may take.
     static let transferTimeout = Duration.seconds(4 * 3600)
 
@@ -63,18 +65,9 @@ package final class PostgresStore: Sendable {
         logger: Logger = Logger(label: "database")
     ) async throws(PostgresFailure) -> PostgresStore {
         let pool = PostgresPool(target: target, laneCount: size.lanes, logger: logger)
-        let cursor = await pool.perform(within: openTimeout) { lane, deadline in
-            try lane.transaction(by: deadline) { transaction in
-                if migrates {
-                    try PostgresSchema.migrate(in: transaction)
-                    try ChangeCursor.forgetOtherServers(in: transaction)
-                } else {
-                    let version = try PostgresSchema.currentVersion(in: transaction)
-                    guard version <= PostgresSchema.version else { throw StoreFailure.newerSchema }
-                    guard version == PostgresSchema.version else { throw StoreFailure.notFound }
-                }
-            }
-            return ChangeCursor(at: try ChangeLogState(by: lane, deadline))
+        let cursor = await pool.perform(within: migrationTimeout) { lane, deadline in
+            _ = try lane.connected(by: .after(openTimeout))
+            return try prepare(lane, deadline, migrates: migrates)
         }
         let readers = (0..<size.readers).compactMap { _ in PostgresReader(target: target, logger: logger) }
         let listener = PostgresListener(target: target, logger: logger)
@@ -88,6 +81,23 @@ package final class PostgresStore: Sendable {
             await pool.close()
             throw error as? PostgresFailure ?? .store(storeFailure(of: error))
         }
+    }
+
+    /// Brings the tables up to date or looks whether they are, and finds where the change log stands.
+    private static func prepare(
+        _ lane: PostgresLane, _ deadline: PostgresDeadline, migrates: Bool
+    ) throws -> ChangeCursor {
+        try lane.transaction(by: deadline) { transaction in
+            if migrates {
+                try PostgresSchema.migrate(in: transaction)
+                try ChangeCursor.forgetOtherServers(in: transaction)
+            } else {
+                let version = try PostgresSchema.currentVersion(in: transaction)
+                guard version <= PostgresSchema.version else { throw StoreFailure.newerSchema }
+                guard version == PostgresSchema.version else { throw StoreFailure.notFound }
+            }
+        }
+        return ChangeCursor(at: try ChangeLogState(by: lane, deadline))
     }
 
     /// Follows the change log and tells watchers, until cancelled or closed.
