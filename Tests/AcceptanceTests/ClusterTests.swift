@@ -30,7 +30,7 @@ extension Acceptance {
             #expect(try #require(figures["soak.pause.database"]).value < Self.pauseMax)
         }
 
-        @Test(PostgresCluster.needsPostgreSQL)
+        @Test(.needsPostgreSQL)
         func `PostgreSQL that restarts or is away leaves all streams alone`() async throws {
             let cluster = try PostgresCluster()
             defer { cluster.remove() }
