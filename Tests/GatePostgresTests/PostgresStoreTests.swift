@@ -24,6 +24,14 @@ struct ThePostgresStore {
         try await withStore(clock: clock.read) { store, _ in try await StoreContract.checkTakeover(store, clock) }
     }
 
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func `takes nothing from superseded epochs`(seed: UInt64) async throws {
+        let clock = ManualStoreClock()
+        try await withStore(clock: clock.read) { store, _ in
+            try await StoreContract.checkHistory(store, clock, seed: seed)
+        }
+    }
+
     @Test func `what was written is there for the next one that opens it`() async throws {
         let database = try Database()
         try await withStore(on: database) { store, _ in

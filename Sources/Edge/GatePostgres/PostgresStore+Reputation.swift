@@ -32,7 +32,7 @@ extension PostgresStore: ReputationStore {
             try transaction.executeAll(
                 "INSERT INTO reputation (subject, \(Reputation.columns), forgiven_at) VALUES ($1, $2, $3, $4)", inserted
             )
-            try transaction.executeAll(putBan, banned)
+            try transaction.executeAll(putEarnedBan, banned)
             try prune(transaction, now: now, &changes)
         }
     }
@@ -144,6 +144,9 @@ private let putBan = """
     ON CONFLICT (subject) DO UPDATE SET since = excluded.since, until = excluded.until, reason = excluded.reason,
         author = excluded.author, is_earned = excluded.is_earned
     """
+
+/// A ban that an operator gave meanwhile, and that holds as long or for good, stays.
+private let putEarnedBan = "\(putBan) WHERE ban.until < excluded.until"
 
 /// The present in seconds.
 private func moment(_ clock: PostgresValue, in transaction: PostgresTransaction) throws -> UnixTime {

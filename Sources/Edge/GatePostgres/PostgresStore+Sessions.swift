@@ -9,15 +9,17 @@ extension PostgresStore: SessionStore {
         let now = now
         return try await write { transaction, _ in
             try requireLease(worker, epoch, now, in: transaction)
-            // What was taken over stays as it is.
+            // What was taken over, or what another worker that is there holds, stays as it is.
             let written = try transaction.executeAll(
                 """
                 INSERT INTO session (\(SessionRow.columns), secret, ends) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)
                 ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, worker = excluded.worker, ends = NULL,
                     secret = CASE length(excluded.secret) WHEN 0 THEN session.secret ELSE excluded.secret END
-                WHERE session.epoch < excluded.epoch
-                    OR (session.epoch = excluded.epoch AND session.worker = excluded.worker)
-                """, opened.map { $0.row.values + [.bytes($0.secret)] })
+                WHERE (session.epoch <= excluded.epoch AND session.worker = excluded.worker)
+                    OR (session.epoch < excluded.epoch AND (session.ends IS NOT NULL OR NOT EXISTS (
+                        SELECT 1 FROM worker
+                        WHERE worker.name = session.worker AND worker.lease_ends > \(present("$9")))))
+                """, opened.map { $0.row.values + [.bytes($0.secret), now] })
             try transaction.executeAll(
                 "DELETE FROM session WHERE id = $1 AND epoch = $2 AND worker = $3",
                 closed.map { [.uuid($0.id.value), .integer($0.epoch), .text(worker)] })
