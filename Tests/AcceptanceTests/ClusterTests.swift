@@ -37,31 +37,47 @@ extension Acceptance {
             let url = cluster.url(try cluster.makeDatabase())
             let folder = try Acceptance.folder()
             defer { folder.remove() }
-            let hook = try Self.hook(stopping: cluster, forSeconds: Acceptance.isOptimised ? 60 : 5, in: folder.path)
+            let control = try Self.control(of: cluster)
+            let hook = try Self.hook(
+                [
+                    "\(control) restart -m immediate", "sleep 3", "\(control) stop -m fast",
+                    "sleep \(Acceptance.isOptimised ? 60 : 5)", "\(control) start",
+                ], in: folder.path)
             let figures = try await soak(
                 ["--peers", "12", "--faults", "hook", "kill", "--rounds", "1", "--database", url, "--hook", hook])
             #expect(try #require(figures["soak.pause.hook"]).value < Self.pauseMax)
             #expect((figures["soak.pause.kill"]?.detail["streams_moved"] ?? 0) > 0, "the node caught up")
         }
 
-        /// A program that restarts PostgreSQL, then takes it away for a while.
-        private static func hook(
-            stopping cluster: PostgresCluster, forSeconds seconds: Int, in folder: String
-        ) throws -> String {
-            let path = "\(folder)/hook"
+        @Test(.needsPostgreSQL)
+        func `PostgreSQL that fails over to a promoted standby leaves all streams alone`() async throws {
+            let primary = try PostgresCluster()
+            defer { primary.remove() }
+            let database = try primary.makeDatabase()
+            let standby = try primary.standby()
+            defer { standby.remove() }
+            let folder = try Acceptance.folder()
+            defer { folder.remove() }
+            let hook = try Self.hook(
+                ["\(Self.control(of: primary)) stop -m immediate", "\(Self.control(of: standby)) promote"],
+                in: folder.path)
+            let url = "postgresql://gate@127.0.0.1:\(primary.port),127.0.0.1:\(standby.port)/\(database)"
+            let figures = try await soak(
+                ["--peers", "12", "--faults", "hook", "kill", "--rounds", "1", "--database", url, "--hook", hook])
+            #expect(try #require(figures["soak.pause.hook"]).value < Self.pauseMax)
+            #expect((figures["soak.pause.kill"]?.detail["streams_moved"] ?? 0) > 0, "sessions go on after it")
+        }
+
+        /// The command line that controls a server.
+        private static func control(of cluster: PostgresCluster) throws -> String {
             let user = geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --init-groups " : ""
-            let control = "\(user)\(try PostgresCluster.installed())/pg_ctl -D \(cluster.data) -w"
-            let script = """
-                #!/bin/sh
-                set -e
-                cd /
-                exec >/dev/null 2>&1
-                \(control) restart -m immediate
-                sleep 3
-                \(control) stop -m fast
-                sleep \(seconds)
-                \(control) start
-                """
+            return "\(user)\(try PostgresCluster.installed())/pg_ctl -w -D \(cluster.data)"
+        }
+
+        /// A program that runs these commands, one after the other.
+        private static func hook(_ commands: [String], in folder: String) throws -> String {
+            let path = "\(folder)/hook"
+            let script = (["#!/bin/sh", "set -e", "cd /", "exec >/dev/null 2>&1"] + commands).joined(separator: "\n")
             try script.write(toFile: path, atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
             return path
