@@ -25,6 +25,14 @@ extension Acceptance {
             #expect((figures["soak.pause.pause"]?.detail["streams_moved"] ?? 0) > 0, "the fault met somebody")
         }
 
+        @Test func `kill -9 of a replica resets its own streams within 2 s and touches no other`() async throws {
+            let figures = try await soak(["--peers", "24", "--replicas", "3", "--faults", "replica", "--rounds", "1"])
+            let ended = try #require(figures["soak.pause.replica"])
+            #expect(ended.value < Self.pauseMax, "until the last of its streams was reset")
+            let count = ended.detail["streams_moved"] ?? 0
+            #expect(count > 0 && count < 24, "the replicas share the streams")
+        }
+
         @Test func `kill -9 of the database service leaves all streams alone`() async throws {
             let figures = try await soak(["--peers", "12", "--faults", "database", "kill", "--rounds", "1"])
             #expect(try #require(figures["soak.pause.database"]).value < Self.pauseMax)

@@ -17,7 +17,7 @@ struct BenchCommand: AsyncParsableCommand {
             database   point queries over links beside pgbench on the same server, and how long queries of a table of
                        --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99
             soak       a node of several workers under faults (kill, drain, pause of a worker; kill of the database
-                       service; a hook of yours) while peers stream through an extender: soak.failed, soak.pause per fault
+                       service or of a replica of the extender; a hook of yours) while peers stream through an extender: soak.failed, soak.pause per fault
 
             Real sockets on loopback, both ends in separate processes. MB and GB are 10^6 and 10^9 bytes. Build with \
             -c release first.
@@ -60,6 +60,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "database: an empty database of PostgreSQL. (default: a private server)")
     var url: String?
 
+    @Option(help: "soak: replicas of the extender.")
+    var replicas = 1
+
     @Option(help: "soak: keep the node's data in this PostgreSQL database, which must be empty.")
     var database: String?
 
@@ -78,6 +81,7 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds is a number from 1 to 100") }
         guard (1...1_000_000).contains(megabytes ?? 1) else { throw ValidationError("--megabytes is too large") }
         guard (1...2_000).contains(peers) else { throw ValidationError("--peers is a number from 1 to 2000") }
+        guard (1...16).contains(replicas) else { throw ValidationError("--replicas is a number from 1 to 16") }
         guard (1...10).contains(workers) else { throw ValidationError("--workers is a number from 1 to 10") }
         guard (1...100_000_000).contains(tablePeers) else {
             throw ValidationError("--table-peers is a number from 1 to 100000000")
@@ -189,7 +193,7 @@ struct BenchCommand: AsyncParsableCommand {
     private func soak() async throws {
         let bench = SoakBench(
             workers: workers, peers: peers, faults: faults, rounds: rounds, programs: programFolder,
-            database: database, hook: hook)
+            database: database, hook: hook, replicas: replicas)
         let isQuiet = json
         let outcome = try await bench.run { if !isQuiet { print($0) } }
         for fault in SoakFault.allCases where faults.contains(fault) {

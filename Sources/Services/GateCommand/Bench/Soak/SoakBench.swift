@@ -15,6 +15,8 @@ struct SoakBench {
     /// Where the node keeps its data, if not in SQLite; and what the fault `hook` runs.
     var database: String?
     var hook = ""
+    /// Replicas of the extender.
+    var replicas = 1
 
     /// After a fault, until the next: workers come back, peers spread.
     static let settleSeconds = 10.0
@@ -25,7 +27,7 @@ struct SoakBench {
     struct Strike: Sendable {
         let fault: SoakFault
         /// Streams whose session was suspended, and the longest pause of each of those; of all, where the fault should
-        /// move none.
+        /// move none. Of a replica's death: the streams that it ended, and how long it took.
         let affected: Int
         let pauses: [Double]
     }
@@ -37,6 +39,7 @@ struct SoakBench {
         /// Streams that did not end with just what was sent.
         var failures: [String] {
             seen.compactMap { seen in
+                if seen.isExcused { return nil }
                 if let failure = seen.failure { return failure }
                 guard seen.isComplete, seen.sentCount == seen.receivedCount else {
                     return "\(seen.receivedCount) of \(seen.sentCount) bytes came back"
@@ -53,9 +56,11 @@ struct SoakBench {
         let node = try await BlockingWork.run { try SoakBench.start(below: folder.path, workers, programs, database) }
         let result: Result<Outcome, any Error>
         do {
-            let echo = try await BlockingWork.run { try SoakBench.startEcho(of: node, programs: programs) }
-            defer { echo.stop(grace: 2) }
-            result = .success(try await torment(node, report))
+            let echoes = try await BlockingWork.run {
+                try (1...replicas).map { try SoakBench.startEcho($0, of: node, programs: programs) }
+            }
+            defer { for echo in echoes { echo.stop(grace: 2) } }
+            result = .success(try await torment(node, echoes, report))
         } catch { result = .failure(error) }
         try await BlockingWork.run { node.stop() }
         return try result.get()
@@ -78,9 +83,6 @@ struct SoakBench {
                 ("handshake.per-address-maximum", "1000000"), ("handshake.half-open-maximum", "100000"),
                 ("worker.lease", SoakFault.lease),
             ])
-            try node.command(
-                "credential", "issue", "--role", "extender", "--extender", "\(SoakEcho.extender)", "--name",
-                "\(SoakEcho.label)-1")
         } catch {
             node.stop()
             throw error
@@ -89,10 +91,13 @@ struct SoakBench {
     }
 
     /// A replica of the echo at a node under test.
-    static func startEcho(of node: DemoNode, programs: ProgramFolder) throws -> ChildProcess {
+    static func startEcho(_ number: Int = 1, of node: DemoNode, programs: ProgramFolder) throws -> ChildProcess {
+        let name = "\(SoakEcho.label)-\(number)"
+        try node.command(
+            "credential", "issue", "--role", "extender", "--extender", "\(SoakEcho.extender)", "--name", name)
         let echo = try ChildProcess(
             programs.quantumgate,
-            ["bench-end", "soak", "--folder", node.directory, "--name", "\(SoakEcho.label)-1"],
+            ["bench-end", "soak", "--folder", node.directory, "--name", name],
             errors: "\(node.directory).echo.log")
         guard try echo.readLine(deadline: MonotonicSeconds.now() + 30, for: "the extender's ready line") != nil else {
             throw ChildProcess.Failure.endedBefore("it was ready")
@@ -100,7 +105,9 @@ struct SoakBench {
         return echo
     }
 
-    private func torment(_ node: DemoNode, _ report: @Sendable (String) -> Void) async throws -> Outcome {
+    private func torment(
+        _ node: DemoNode, _ echoes: [ChildProcess], _ report: @Sendable (String) -> Void
+    ) async throws -> Outcome {
         let target = NodeAddress(node: node.uuid, endpoint: node.peerEndpoint)
         let end = SoakEnd()
         let all = try await makePeers(target)
@@ -123,8 +130,12 @@ struct SoakBench {
             report("\(all.count) streams run")
             var strikes: [Strike] = []
             for turn in 0..<rounds * faults.count {
-                let strike = try await strike(faults[turn % faults.count], node, turn / faults.count, all)
-                report("\(strike.fault.rawValue): \(strike.affected) streams moved")
+                let fault = faults[turn % faults.count]
+                let strike =
+                    fault == .replica
+                    ? try await strike(echoes[turn / faults.count % echoes.count], all)
+                    : try await strike(fault, node, turn / faults.count, all)
+                report("\(fault.rawValue): \(strike.affected) streams \(fault == .replica ? "ended" : "moved")")
                 strikes.append(strike)
             }
             end.reach()
@@ -153,6 +164,15 @@ struct SoakBench {
             guard MonotonicSeconds.now() < deadline else { throw DemoNode.Failure("not every stream began in time") }
             try await Task.sleep(for: .milliseconds(50))
         }
+    }
+
+    /// Kills a replica: its streams end, the others' are compared to their ends as ever.
+    private func strike(_ echo: ChildProcess, _ all: [SoakPeer]) async throws -> Strike {
+        let start = MonotonicSeconds.now()
+        echo.signal(SIGKILL)
+        try await Task.sleep(for: .seconds(SoakBench.settleSeconds))
+        let ends = all.compactMap { $0.watch.excuse(endedSince: start) }
+        return Strike(fault: .replica, affected: ends.count, pauses: ends)
     }
 
     private func strike(

@@ -11,6 +11,8 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     case pause
     /// `kill -9` of the database service.
     case database
+    /// `kill -9` of a replica of the extender: its own streams are reset, and no other.
+    case replica
     /// Whatever the program of `--hook` does: restart PostgreSQL, say.
     case hook
 
@@ -18,7 +20,7 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     var movesSessions: Bool {
         switch self {
         case .kill, .drain, .pause: true
-        case .database, .hook: false
+        case .database, .replica, .hook: false
         }
     }
 
@@ -35,6 +37,7 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     func strike(_ node: DemoNode, turn: Int, hook: String) throws {
         switch self {
         case .kill: try strike(node, "gate-kernel", turn, SIGKILL)
+        case .replica: throw DemoNode.Failure("a replica is no process of the node")
         case .hook:
             let done = try ChildProcess.run(hook, ["\(turn)"], within: SoakFault.hookSeconds)
             guard done.code == 0 else { throw DemoNode.Failure("\(hook) ended with code \(done.code)") }

@@ -93,8 +93,11 @@ final class SoakWatch: Sendable {
         var receivedCount: UInt64 = 0
         /// Whether the stream came to its end with all that was sent.
         var isComplete = false
-        /// The first thing that went wrong.
+        /// The first thing that went wrong, and when.
         var failure: String?
+        var failedAt = 0.0
+        /// Whether a fault was to end the stream.
+        var isExcused = false
         var suspendedCount = 0
         var resumedCount = 0
         fileprivate var lastArrival = 0.0
@@ -129,7 +132,22 @@ final class SoakWatch: Sendable {
         }
     }
 
-    func failed(_ reason: String) { state.withLock { if $0.failure == nil { $0.failure = reason } } }
+    func failed(_ reason: String) {
+        state.withLock { seen in
+            guard seen.failure == nil else { return }
+            seen.failure = reason
+            seen.failedAt = MonotonicSeconds.now()
+        }
+    }
+
+    /// The stream had to end: how long after `start` it did; `nil` for one that goes on, or that had ended before.
+    func excuse(endedSince start: Double) -> Double? {
+        state.withLock { seen in
+            guard seen.failure != nil, !seen.isExcused, seen.failedAt >= start else { return nil }
+            seen.isExcused = true
+            return seen.failedAt - start
+        }
+    }
 
     func changed(_ kind: PeerChange.Kind) {
         state.withLock { seen in
