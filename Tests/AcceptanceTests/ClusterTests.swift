@@ -114,3 +114,10 @@ extension Acceptance {
         }
     }
 }
+
+extension Trait where Self == ConditionTrait {
+    /// Skips where PostgreSQL is missing, and says what brings it; with `CI=true` the test fails instead.
+    static var needsPostgreSQL: Self {
+        .enabled(if: PostgresCluster.isExpected, "sudo apt-get install -y postgresql")
+    }
+}

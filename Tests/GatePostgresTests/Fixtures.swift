@@ -2,6 +2,7 @@ import Foundation
 import GateModel
 import GateStore
 import GateTestKit
+import Testing
 
 @testable import GatePostgres
 
@@ -61,4 +62,11 @@ func eventually(within duration: Duration, _ isSo: () async throws -> Bool) asyn
         try? await Task.sleep(for: .milliseconds(20))
     }
     return true
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips where PostgreSQL is missing, and says what brings it; with `CI=true` the test fails instead.
+    static var needsPostgreSQL: Self {
+        .enabled(if: PostgresCluster.isExpected, "sudo apt-get install -y postgresql")
+    }
 }

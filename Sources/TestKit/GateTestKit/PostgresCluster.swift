@@ -1,6 +1,5 @@
 import Foundation
 import Synchronization
-package import Testing
 
 /// A PostgreSQL server of a test's own: in a temporary folder, on a free port of loopback and a socket, gone when the
 /// test process ends, however it ends.
@@ -243,12 +242,5 @@ extension PostgresCluster {
         try handle?.truncate(atOffset: 0)
         try handle?.write(contentsOf: Data(text.utf8))
         try handle?.close()
-    }
-}
-
-extension Trait where Self == ConditionTrait {
-    /// Skips where PostgreSQL is missing, and says what brings it; with `CI=true` the test fails instead.
-    package static var needsPostgreSQL: Self {
-        .enabled(if: PostgresCluster.isExpected, "sudo apt-get install -y postgresql")
     }
 }
