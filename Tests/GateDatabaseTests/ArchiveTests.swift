@@ -208,3 +208,10 @@ private func withNode(_ body: (Node) async throws -> Void) async throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     try await body(Node(in: folder))
 }
+
+extension Trait where Self == ConditionTrait {
+    /// Skips where PostgreSQL is missing, and says what brings it; with `CI=true` the test fails instead.
+    static var needsPostgreSQL: Self {
+        .enabled(if: PostgresCluster.isExpected, "sudo apt-get install -y postgresql")
+    }
+}

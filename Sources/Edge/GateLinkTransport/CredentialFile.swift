@@ -22,11 +22,10 @@ enum CredentialFile {
         guard descriptor >= 0 else { throw .noAccess(path: path, reason: lastReason()) }
         defer { close(descriptor) }
         if isSecret {
-            var status = stat()
-            guard fstat(descriptor, &status) == 0 else { throw .noAccess(path: path, reason: lastReason()) }
-            guard FilePrivacy.isPrivate(mode: status.st_mode, owner: status.st_uid, user: geteuid()) else {
-                throw .notPrivate(path: path)
+            guard let isPrivate = FilePrivacy.isPrivate(descriptor: descriptor) else {
+                throw .noAccess(path: path, reason: lastReason())
             }
+            guard isPrivate else { throw .notPrivate(path: path) }
         }
         var bytes = [UInt8](repeating: 0, count: bytesMax)
         var count = 0

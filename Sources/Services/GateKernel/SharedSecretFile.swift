@@ -1,5 +1,6 @@
 import Foundation
 package import GateCrypto
+import GateLinkTransport
 import GateModel
 
 /// Why a shared secret's file cannot be used. No case quotes the file.
@@ -30,11 +31,8 @@ package enum SharedSecretFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .noAccess(path: path) }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .noAccess(path: path) }
-        guard FilePrivacy.isPrivate(mode: status.st_mode, owner: status.st_uid, user: geteuid()) else {
-            throw .notPrivate(path: path)
-        }
+        guard let isPrivate = FilePrivacy.isPrivate(descriptor: descriptor) else { throw .noAccess(path: path) }
+        guard isPrivate else { throw .notPrivate(path: path) }
         var line = [UInt8](repeating: 0, count: bytesMax)
         defer { line.withUnsafeMutableBytes { Sodium.wipe($0) } }
         let count = line.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
