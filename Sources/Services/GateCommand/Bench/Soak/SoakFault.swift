@@ -47,7 +47,9 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
             usleep(UInt32(SoakFault.pauseSeconds * 1e6))
             Glibc.kill(pid, SIGCONT)
         case .drain:
-            let worker = "kernel-\(turn % max(node.processes(running: "gate-kernel").count, 1) + 1)"
+            // The last first: the first was perhaps killed before, and has nobody to lose.
+            let count = max(node.processes(running: "gate-kernel").count, 1)
+            let worker = "kernel-\(count - turn % count)"
             try node.command("drain", worker)
             usleep(UInt32(SoakFault.drainSeconds * 1e6))
             try node.command("drain", worker, "--undo")
