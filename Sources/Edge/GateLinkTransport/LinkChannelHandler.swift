@@ -116,7 +116,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
         if case .securing = phase {
             end(.handshake(explain(error, context)))
         } else {
-            end(failure(of: error))
+            end(LinkFailure(channel: error))
         }
     }
 
@@ -142,10 +142,10 @@ final class LinkChannelHandler: ChannelInboundHandler {
         case .dialled(let expects, _, _): roles = [expects]
         case .accepted: roles = service.accepts
         }
-        let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self).peerCertificate
         do {
-            let (name, notAfter) = try LinkTrust.judge(certificate, node: own.node, roles: roles, at: .now())
-            greet(LinkPeer(name: name, notAfter: notAfter, address: address(of: context)))
+            let (name, notAfter) = try LinkTrust.judge(
+                context.shownCertificate, node: own.node, roles: roles, at: .now())
+            greet(LinkPeer(name: name, notAfter: notAfter, address: context.remoteText))
         } catch {
             endAndSay(.notTrusted(error))
         }
@@ -193,8 +193,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
             flushFrames()
             open(
                 peer,
-                Link.Terms(isDialled: false, grant: grant, attach: attach, requestsMax: otherRequestsMax),
-                requester: LinkRequester(eventLoop: peerLoop))
+                Link.Terms(isDialled: false, grant: grant, attach: attach, requestsMax: otherRequestsMax))
         case .refuse(let refusal):
             write(.refused(refusal))
             flushFrames()
@@ -227,12 +226,12 @@ final class LinkChannelHandler: ChannelInboundHandler {
         if let action { perform(action, peer) }
     }
 
-    private func open(_ peer: LinkPeer, _ terms: Link.Terms, requester: LinkRequester) {
+    private func open(_ peer: LinkPeer, _ terms: Link.Terms, requester: LinkRequester? = nil) {
         guard let context, let conversation else { return }
         let delegate = service.makeDelegate?(peer, context.eventLoop)
         let link = ChannelLink(
             handler: self, eventLoop: context.eventLoop, peer: peer, terms: terms, delegate: delegate,
-            requester: requester, desk: conversation.desk.value)
+            requester: requester ?? LinkRequester(eventLoop: context.eventLoop), desk: conversation.desk.value)
         phase = .open(link)
         wasOpen = true
         trustedUntil = peer.notAfter
@@ -240,11 +239,6 @@ final class LinkChannelHandler: ChannelInboundHandler {
         scheduleTick(context)
         link.opened()
         flushFrames()
-    }
-
-    private var peerLoop: any EventLoop {
-        guard let context else { preconditionFailure("a link opens while its channel is there") }
-        return context.eventLoop
     }
 
     // MARK: Alive or dead
@@ -289,18 +283,9 @@ final class LinkChannelHandler: ChannelInboundHandler {
 
     /// The other side shows a newer certificate; what it gets for an answer.
     private func renewed(_ body: ByteBuffer, _ peer: LinkPeer) -> LinkReply {
-        let handler = try? context?.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
-        guard let shown = try? handler?.peerCertificate?.toDERBytes() else { return LinkReply(status: .failed) }
-        do {
-            trustedUntil = max(trustedUntil, try renewal.end(of: body, from: peer, shown: shown, at: .now()))
-            logger.debug("link certificate renewed", metadata: [LogKey.link: "\(peer.name)"])
-            return LinkReply(status: .done)
-        } catch {
-            logger.warning(
-                "a newer link certificate is not believed",
-                metadata: [LogKey.link: "\(peer.name)", LogKey.reason: "\(error)"])
-            return LinkReply(status: .refused, reason: "\(error)")
-        }
+        let (reply, end) = renewal.answer(to: body, from: peer, shown: context?.shownCertificate, logger)
+        if let end { trustedUntil = max(trustedUntil, end) }
+        return reply
     }
 
     // MARK: Writing
@@ -391,7 +376,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
 
     private func log(_ failure: LinkFailure, _ ending: Phase) {
         var metadata: Logger.Metadata = [LogKey.reason: "\(failure)"]
-        if let context { metadata[LogKey.address] = "\(address(of: context))" }
+        if let context { metadata[LogKey.address] = "\(context.remoteText)" }
         switch ending {
         case .open(let link): metadata[LogKey.link] = "\(link.peer.name)"
         case .receiving(_, let peer), .greeting(_, let peer): metadata[LogKey.link] = "\(peer.name)"
@@ -404,22 +389,10 @@ final class LinkChannelHandler: ChannelInboundHandler {
         }
     }
 
-    private func address(of context: ChannelHandlerContext) -> String {
-        context.remoteAddress.map { "\($0)" } ?? "unknown"
-    }
-
-    private func failure(of error: any Error) -> LinkFailure {
-        switch error {
-        case NIOSSLError.uncleanShutdown: .connection("closed without farewell")
-        case is BoringSSLError: .handshake("\(error)")
-        default: .connection("\(error)")
-        }
-    }
-
     private func explain(_ error: any Error, _ context: ChannelHandlerContext) -> String {
         guard case .accepted = side, case NIOSSLError.handshakeFailed = error else { return "\(error)" }
-        let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self).peerCertificate
-        let reason = LinkTrust.explain(certificate, node: own.node, roles: service.accepts, at: .now())
+        let reason = LinkTrust.explain(
+            context.shownCertificate, node: own.node, roles: service.accepts, at: .now())
         return "\(reason) (\(error))"
     }
 }

@@ -1,7 +1,10 @@
 import Crypto
 import GateLink
 import GateModel
+import GateTelemetry
+import Logging
 import NIOCore
+import NIOSSL
 import SwiftASN1
 import X509
 
@@ -70,6 +73,26 @@ final class LinkRenewal {
         ).get()
         guard name == peer.name else { throw .malformedName }
         return fresh.validity.upperBound
+    }
+
+    /// What the other side gets for an answer, and until when it is believed from now on; `nil` where that is as before.
+    ///
+    /// - Parameters:
+    ///   - certificate: what the other side showed in the handshake.
+    func answer(
+        to body: ByteBuffer, from peer: LinkPeer, shown certificate: NIOSSLCertificate?, _ logger: Logger
+    ) -> (LinkReply, UnixTime?) {
+        guard let leaf = try? certificate?.toDERBytes() else { return (LinkReply(status: .failed), nil) }
+        do {
+            let end = try end(of: body, from: peer, shown: leaf, at: .now())
+            logger.debug("link certificate renewed", metadata: [LogKey.link: "\(peer.name)"])
+            return (LinkReply(status: .done), end)
+        } catch {
+            logger.warning(
+                "a newer link certificate is not believed",
+                metadata: [LogKey.link: "\(peer.name)", LogKey.reason: "\(error)"])
+            return (LinkReply(status: .refused, reason: "\(error)"), nil)
+        }
     }
 
     private static func signedBytes(_ old: [UInt8], _ new: [UInt8]) -> [UInt8] { label + old + new }
