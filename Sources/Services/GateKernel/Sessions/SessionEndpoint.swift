@@ -1,4 +1,3 @@
-import GateCrypto
 import GateLink
 import GateModel
 import GateWire
@@ -60,20 +59,6 @@ final class SessionEndpoint: @unchecked Sendable {
         init(to attachment: Attachment) {
             outlet = LoopOutlet(to: attachment.eventLoop) { [weak attachment] in attachment?.take($0) }
         }
-    }
-
-    /// How the session came to be.
-    struct Way: Sendable {
-        let isRelayed: Bool
-        let isInbound: Bool
-        /// Whether we dialled without showing who we are: then the peer learns nothing of what we have.
-        let isHiding: Bool
-        /// The other side's address; `nil` over a circuit.
-        let address: IPAddress?
-        /// The not-after of the other side's certificate; `nil` for an anonymous one.
-        let certifiedUntil: UnixTime?
-        /// Whether the session may go on over another connection when this one breaks.
-        var isResumable = false
     }
 
     init(
@@ -146,7 +131,7 @@ final class SessionEndpoint: @unchecked Sendable {
             hasNewExtenders = false
             toEveryLink { .extenders(extenders) }
         }
-        for link in outlets.values { link.outlet.flush() }
+        flushLinks()
         circuitBatchEnded()
         flush()
     }
@@ -158,7 +143,7 @@ final class SessionEndpoint: @unchecked Sendable {
         for (_, bridge) in streams { toLink(bridge, .reset(code: StreamResetCode.peerGone.rawValue)) }
         for bridge in resumptions.bridges { toLink(bridge, .reset(code: StreamResetCode.peerGone.rawValue)) }
         forgetStreams()
-        for link in outlets.values { link.outlet.flush() }
+        flushLinks()
         circuitsEnded()
         kernel.ended(self, reason: reason)
     }
@@ -169,7 +154,7 @@ final class SessionEndpoint: @unchecked Sendable {
         driver = nil
         isSuspended = true
         forgetStreams()
-        for link in outlets.values { link.outlet.flush() }
+        flushLinks()
         outlets = [:]
         circuitsEnded()
     }
@@ -180,34 +165,6 @@ final class SessionEndpoint: @unchecked Sendable {
         resumptions.end()
         names = SessionNames()
     }
-
-    /// Another endpoint carries the session on.
-    func supersede() {
-        let before = driver
-        suspend()
-        before?.close(.duplicate)
-    }
-
-    /// Another session's endpoint on the same carrier, in this one's place; `nil` where nothing carries this one any more.
-    func renamed(_ id: SessionID, _ epoch: SessionEpoch) -> SessionEndpoint? {
-        guard let driver else { return nil }
-        return SessionEndpoint(
-            id: id, epoch: epoch, peer: peer, eventLoop: eventLoop, way: way, since: since, driver: driver,
-            kernel: kernel)
-    }
-
-    /// What proves, over another connection, that this session is to go on: bytes for the vault; empty where there is
-    /// none.
-    var resumptionSecret: [UInt8] {
-        guard let secret = driver?.resumptionSecret() else { return [] }
-        return secret.withUnsafeBytes { Array($0) }
-    }
-
-    /// The same for ourselves.
-    func takeResumptionSecret() -> Secret? { driver?.resumptionSecret() }
-
-    /// Whether nothing carries the session any more.
-    var isOver: Bool { driver == nil }
 
     // MARK: To the peer
 
@@ -246,7 +203,7 @@ final class SessionEndpoint: @unchecked Sendable {
             case .streamsResumed: namedAll(attachment)
             }
         }
-        for link in outlets.values { link.outlet.flush() }
+        flushLinks()
         flush()
     }
 
@@ -347,7 +304,7 @@ final class SessionEndpoint: @unchecked Sendable {
             let aliases = heldBack
             heldBack = []
             for alias in aliases { if let bridge = streams[alias] { passOnCredit(bridge) } }
-            for link in outlets.values { link.outlet.flush() }
+            flushLinks()
         }
         passOnCircuitCredit()
     }

@@ -1,0 +1,48 @@
+import GateCrypto
+import GateModel
+import GateWire
+
+/// What a session is beyond the connection that carries it.
+extension SessionEndpoint {
+    /// How the session came to be.
+    struct Way: Sendable {
+        let isRelayed: Bool
+        let isInbound: Bool
+        /// Whether we dialled without showing who we are: then the peer learns nothing of what we have.
+        let isHiding: Bool
+        /// The other side's address; `nil` over a circuit.
+        let address: IPAddress?
+        /// The not-after of the other side's certificate; `nil` for an anonymous one.
+        let certifiedUntil: UnixTime?
+        /// Whether the session may go on over another connection when this one breaks.
+        var isResumable = false
+    }
+
+    /// Another endpoint carries the session on.
+    func supersede() {
+        let before = driver
+        suspend()
+        before?.close(.duplicate)
+    }
+
+    /// Another session's endpoint on the same carrier, in this one's place; `nil` where nothing carries this one any more.
+    func renamed(_ id: SessionID, _ epoch: SessionEpoch) -> SessionEndpoint? {
+        guard let driver else { return nil }
+        return SessionEndpoint(
+            id: id, epoch: epoch, peer: peer, eventLoop: eventLoop, way: way, since: since, driver: driver,
+            kernel: kernel)
+    }
+
+    /// What proves, over another connection, that this session is to go on: bytes for the vault; empty where there is
+    /// none.
+    var resumptionSecret: [UInt8] {
+        guard let secret = driver?.resumptionSecret() else { return [] }
+        return secret.withUnsafeBytes { Array($0) }
+    }
+
+    /// The same for ourselves.
+    func takeResumptionSecret() -> Secret? { driver?.resumptionSecret() }
+
+    /// Whether nothing carries the session any more.
+    var isOver: Bool { driver == nil }
+}
