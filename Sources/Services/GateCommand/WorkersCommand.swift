@@ -15,7 +15,8 @@ struct WorkersCommand: AsyncParsableCommand {
 
 struct DrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "drain", abstract: "Tells a worker to take no new peers, before it is stopped.")
+        commandName: "drain",
+        abstract: "Empties a worker before it is stopped: no new peers, those that there are move to other workers.")
     @OptionGroup var node: NodeOptions
     @Argument(help: "The worker's name, as `workers` lists it.") var worker: String
     @Flag(help: "Let it take new peers again.") var undo = false
