@@ -32,7 +32,7 @@ extension SettingsKey {
             "kernel.admin", "Metrics and health of worker 1 (worker n > 1: n + 8 ports further)",
             example: "127.0.0.1:7730", \.kernel.admin, parse: endpoint, write: quoted),
         .scalar(
-            "kernel.eventLoops", "Event loops of a worker; 0: one per processor", example: "2", \.kernel.eventLoops,
+            "kernel.eventLoops", "Event loops of a worker; 0: its share of the processors", example: "2", \.kernel.eventLoops,
             parse: number(KernelLocalSettings.eventLoopsRange), write: { "\($0)" }),
         .scalar(
             "database.kind", "What keeps the data: sqlite or postgresql", example: "sqlite", \.database.kind,

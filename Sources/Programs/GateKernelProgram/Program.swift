@@ -33,7 +33,8 @@ struct Program: AsyncParsableCommand {
         StandardInputGuard().start()
 
         let group = MultiThreadedEventLoopGroup(
-            numberOfThreads: KernelService.eventLoopCount(settings.kernel.eventLoops))
+            numberOfThreads: KernelService.eventLoopCount(
+                settings.kernel.eventLoops, workersHere: settings.node.workers))
         let eventLoop = group.next()
         let membership = try LinkMembership(
             folder: settings.credentialDirectory(join ?? name), databases: settings.database.dialled,

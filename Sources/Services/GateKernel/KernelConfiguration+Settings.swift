@@ -14,6 +14,5 @@ extension KernelConfiguration {
         databaseEndpoint = settings.database.dialled.first
         // Commands ask there for `/status`, which an exposed port does not serve.
         adminAddress = settings.admin.exposed ? "" : "\(settings.kernelAdmin(index: index))"
-        eventLoopCount = settings.kernel.eventLoops
     }
 }

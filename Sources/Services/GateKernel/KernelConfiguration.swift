@@ -31,8 +31,6 @@ package struct KernelConfiguration: Sendable {
     package var sharedSecret: SharedSecret?
     /// Whether sessions whose connection broke may go on at any worker of the node, also after this one's end.
     package var resumesSessions = false
-    /// How many event loops; 0: one per processor.
-    package var eventLoopCount = 0
 
     package init(name: String, node: NodeUUID, peerEndpoints: [Endpoint]) {
         self.name = name

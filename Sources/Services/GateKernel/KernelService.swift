@@ -37,8 +37,11 @@ package final class KernelService: Service {
         self.ready = ready
     }
 
-    /// How many loops a worker with this setting has.
-    package static func eventLoopCount(_ setting: Int) -> Int { setting > 0 ? setting : System.coreCount }
+    /// How many loops a worker with this setting has: without one its share of the processors of its machine, whose
+    /// workers would push each other off them.
+    package static func eventLoopCount(_ setting: Int, workersHere: Int) -> Int {
+        setting > 0 ? setting : max(1, System.coreCount / max(1, workersHere))
+    }
 
     package func run() async throws {
         try await cancelWhenGracefulShutdown {

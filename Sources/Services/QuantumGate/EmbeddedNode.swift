@@ -203,7 +203,6 @@ extension EmbeddedNode {
         let (updates, update) = AsyncStream.makeStream(of: KernelReady.self)
         var worker = KernelConfiguration(name: EmbeddedNode.worker, node: uuid, peerEndpoints: configuration.listen)
         worker.sharedSecret = sharedSecret
-        worker.eventLoopCount = configuration.eventLoopCount
         let kernel = KernelService(
             configuration: worker, store: LocalKernelStore(database), group: group, logger: configuration.logger
         ) { ready in

@@ -16,18 +16,22 @@ final class Attachment: @unchecked Sendable {
     private let kernel: KernelState
     private var link: (Link)?
 
-    private var streams: [UInt32: LinkStream] = [:]
+    var streams: [UInt32: LinkStream] = [:]
     private var nextAlias: UInt32 = 2
-    private var outlets: [SessionID: SessionOutlet] = [:]
+    var outlets: [SessionID: SessionOutlet] = [:]
     private var names = StreamNames()
     /// Whether something was sent that no session had a part in.
     private var hasAnswered = false
+    /// Whether news of sessions wait to be flushed.
+    private var hasNews = false
 
     /// Streams that one replica may have open at a worker.
     static let streamsMax = 65_536
+    /// How long the news that a session began or ended may wait for others, unless something else goes before.
+    static let newsPause = TimeAmount.milliseconds(5)
 
     /// A stream as its link's side sees it.
-    private struct LinkStream {
+    struct LinkStream {
         let bridge: StreamBridge
         /// Bytes that the extender has sent, and may send in all.
         var sent: UInt64 = 0
@@ -36,7 +40,7 @@ final class Attachment: @unchecked Sendable {
     }
 
     /// One session as this link feeds it: a class, so that appending mutates in place.
-    private final class SessionOutlet {
+    final class SessionOutlet {
         let session: SessionEndpoint
         let outlet: LoopOutlet<ToSession>
         /// Bytes of messages that the replica has sent towards the session.
@@ -220,14 +224,30 @@ final class Attachment: @unchecked Sendable {
     /// What sessions send to this replica.
     func take(_ items: [ToLink]) {
         guard link != nil else { return }
+        var isUrgent = false
         for item in items {
             switch item {
-            case .stream(let bridge, let event): take(event, of: bridge)
-            case .notice(let session, let notice): take(notice, of: session)
+            case .stream(let bridge, let event):
+                take(event, of: bridge)
+                isUrgent = true
+            case .notice(let session, let notice):
+                take(notice, of: session)
+                isUrgent = isUrgent || !notice.isNews
             }
         }
+        guard isUrgent else { return flushSoon() }
         link?.flush()
         hasAnswered = false
+    }
+
+    /// Where sessions come and go by the hundred, their news share a flush.
+    private func flushSoon() {
+        guard !hasNews else { return }
+        hasNews = true
+        eventLoop.assumeIsolated().scheduleTask(in: Attachment.newsPause) { [self] in
+            hasNews = false
+            link?.flush()
+        }
     }
 
     private func take(_ event: StreamEvent, of bridge: StreamBridge) {
@@ -288,69 +308,9 @@ final class Attachment: @unchecked Sendable {
         return nextAlias
     }
 
-    private func take(_ notice: ToLink.Notice, of session: SessionEndpoint) {
-        switch notice {
-        case .message(let message):
-            send(
-                .message(
-                    LinkMessage(
-                        id: message.id, extender: extender, session: session.id, priority: message.priority,
-                        wantsReceipt: message.flags.contains(.receiptWanted), payload: message.payload)))
-        case .receipt(let id, let status):
-            send(.receipt(LinkReceipt(id: id, session: session.id, status: Attachment.status(status))))
-        case .extenders(let list): send(event(.extendersChanged, session, extenders: list))
-        case .credit(let limit):
-            outlet(to: session).limit = limit
-            send(.peerCredit(LinkPeerCredit(session: session.id, limit: limit)))
-        case .connected: begin(session, .connected)
-        case .resumed: begin(session, .resumed)
-        case .suspended(let reason):
-            for (alias, stream) in streams where stream.bridge.session === session { forget(alias) }
-            leave(session)
-            send(event(.suspended, session, reason: reason))
-        case .disconnected(let reason):
-            for (alias, stream) in streams where stream.bridge.session === session {
-                send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
-                forget(alias)
-            }
-            leave(session)
-            send(event(.disconnected, session, reason: reason))
-        }
-    }
-
-    /// Credit for messages begins anew with each epoch.
-    private func begin(_ session: SessionEndpoint, _ change: LinkPeerEvent.Change) {
-        outlets[session.id] = nil
-        send(event(change, session))
-        send(.peerCredit(LinkPeerCredit(session: session.id, limit: SessionEndpoint.extenderWindowBytes)))
-    }
-
-    private func leave(_ session: SessionEndpoint) {
-        if outlets[session.id]?.session === session { outlets[session.id] = nil }
-    }
-
-    private func event(
-        _ change: LinkPeerEvent.Change, _ session: SessionEndpoint, extenders: [ExtenderID] = [], reason: String = ""
-    ) -> LinkFrame {
-        .peerEvent(
-            LinkPeerEvent(
-                change: change, session: session.id, peer: session.peer, isRelayed: session.isRelayed,
-                extenders: extenders.filter { $0 == extender }, reason: reason, epoch: session.epoch,
-                isResumable: session.way.isResumable && session.isInbound))
-    }
-
-    private func send(_ frame: LinkFrame) {
+    func send(_ frame: LinkFrame) {
         hasAnswered = true
         link?.send(frame)
-    }
-
-    private static func status(_ status: ReceiptStatus) -> LinkReceipt.Status {
-        switch status {
-        case .delivered: .delivered
-        case .noSuchExtender: .noExtender
-        case .queueFull: .overloaded
-        default: .refused
-        }
     }
 
     // MARK: Tables
@@ -379,7 +339,7 @@ final class Attachment: @unchecked Sendable {
         return outlet.sent <= outlet.limit
     }
 
-    private func outlet(to session: SessionEndpoint) -> SessionOutlet {
+    func outlet(to session: SessionEndpoint) -> SessionOutlet {
         if let outlet = outlets[session.id] { return outlet }
         let outlet = SessionOutlet(to: session, from: self)
         outlets[session.id] = outlet
@@ -391,5 +351,5 @@ final class Attachment: @unchecked Sendable {
         if streams[alias]?.ends == .both { forget(alias) }
     }
 
-    private func forget(_ alias: UInt32) { streams[alias] = nil }
+    func forget(_ alias: UInt32) { streams[alias] = nil }
 }

@@ -45,6 +45,8 @@ final class WorkerRegistry: Sendable {
     static let unwrittenPause = Duration.milliseconds(20)
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
+    /// Pause after each writing, however many ask for the next: what came meanwhile goes in one.
+    static let writePause = Duration.milliseconds(50)
     /// How long the database is asked again whether a session may go on.
     static let resumePatience = Duration.seconds(5)
     /// Pause before it is.
@@ -116,6 +118,7 @@ final class WorkerRegistry: Sendable {
                     nextRenewal = .now + renewalInterval
                 }
                 await write()
+                try? await Task.sleep(for: WorkerRegistry.writePause)
             }
             group.cancelAll()
         }

@@ -80,6 +80,14 @@ enum ToLink: Sendable {
         /// The session goes on here, in a higher epoch.
         case resumed
         case disconnected(reason: String)
+
+        /// Whether it tells of sessions that come and go, which nobody waits for.
+        var isNews: Bool {
+            switch self {
+            case .connected, .disconnected, .extenders: true
+            case .message, .receipt, .credit, .suspended, .resumed: false
+            }
+        }
     }
 }
 
