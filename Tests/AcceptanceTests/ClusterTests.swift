@@ -25,6 +25,15 @@ extension Acceptance {
             #expect((figures["soak.pause.pause"]?.detail["streams_moved"] ?? 0) > 0, "the fault met somebody")
         }
 
+        @Test func `workers of two protocol versions serve side by side while one after the other changes`()
+            async throws
+        {
+            let figures = try await soak(["--peers", "24", "--faults", "upgrade", "--rounds", "4"])
+            let upgrade = try #require(figures["soak.pause.upgrade"])
+            #expect(upgrade.value < Self.pauseMax, "p99 of the pause")
+            #expect((upgrade.detail["versions_side_by_side"] ?? 0) > 0, "both versions were spoken at one moment")
+        }
+
         @Test func `kill -9 of a replica resets its own streams within 2 s and touches no other`() async throws {
             let figures = try await soak(["--peers", "24", "--replicas", "3", "--faults", "replica", "--rounds", "1"])
             let ended = try #require(figures["soak.pause.replica"])

@@ -4,6 +4,7 @@ import GateModel
 import GateStore
 import GateTestKit
 import GateTransport
+import GateWire
 import Logging
 import NIOCore
 import NIOPosix
@@ -21,10 +22,13 @@ struct KernelNode: Sendable {
     private let task: Task<Void, any Error>
 
     /// Another worker of the same node, over the same store.
-    func colleague(_ name: String, at endpoint: Endpoint) async throws -> KernelNode {
+    func colleague(
+        _ name: String, at endpoint: Endpoint, versions: PeerVersions = .spoken
+    ) async throws -> KernelNode {
         let group = MultiThreadedEventLoopGroup.singleton
         return try await KernelNode.start(
-            name, of: uuid, over: store, at: endpoint, resumes: true, group: group, KernelNode.quiet)
+            name, of: uuid, over: store, at: endpoint, resumes: true, versions: versions, group: group,
+            KernelNode.quiet)
     }
 
     fileprivate static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -126,10 +130,12 @@ extension KernelNode {
 
     fileprivate static func start(
         _ name: String, of node: NodeUUID, over store: MemoryStore, at endpoint: Endpoint, resumes: Bool,
-        balancers: [AddressBlock] = [], group: MultiThreadedEventLoopGroup, _ logger: Logger
+        versions: PeerVersions = .spoken, balancers: [AddressBlock] = [], group: MultiThreadedEventLoopGroup,
+        _ logger: Logger
     ) async throws -> KernelNode {
         var configuration = KernelConfiguration(name: name, node: node, peerEndpoints: [endpoint])
         configuration.resumesSessions = resumes
+        configuration.versions = versions
         configuration.proxyNetworks = balancers
         let kernel = try await RunningKernel.start(configuration, store: store, group: group, logger: logger)
         return KernelNode(uuid: node, store: store, kernel: kernel, task: Task { try await kernel.run() })

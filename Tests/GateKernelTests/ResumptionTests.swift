@@ -213,7 +213,7 @@ extension Connector {
 
 extension KernelNode {
     /// A session that the other node has written down.
-    fileprivate func session(with far: KernelNode) async throws -> SessionID {
+    func session(with far: KernelNode) async throws -> SessionID {
         try await know(far)
         try await far.know(self)
         let id = try await connect(to: far.uuid).get()
@@ -223,7 +223,7 @@ extension KernelNode {
     }
 
     /// Waits until the worker holds the session at that epoch.
-    fileprivate func session(_ id: SessionID, epoch: SessionEpoch) async throws -> SessionEndpoint {
+    func session(_ id: SessionID, epoch: SessionEpoch) async throws -> SessionEndpoint {
         while true {
             if let session = kernel.kernel.session(id), session.epoch == epoch { return session }
             try await Task.sleep(for: .milliseconds(5))
@@ -238,7 +238,7 @@ extension KernelNode {
     }
 
     /// Waits until the session is written down at that epoch, with a secret.
-    fileprivate func written(_ id: SessionID, _ epoch: SessionEpoch) async throws {
+    func written(_ id: SessionID, _ epoch: SessionEpoch) async throws {
         while true {
             if let held = await store.heldSession(id), held.row.epoch == epoch, !held.secret.isEmpty { return }
             try await Task.sleep(for: .milliseconds(5))

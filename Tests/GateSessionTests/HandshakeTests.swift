@@ -21,14 +21,14 @@ import Testing
                 .established(
                     Established(
                         session: session, peer: .node(ben.node, worker: 2, notAfter: notAfter), context: .peer,
-                        role: .initiator))
+                        role: .initiator, version: 2))
             ])
         #expect(
             pair.acceptorEvents == [
                 .established(
                     Established(
                         session: session, peer: .node(ada.node, worker: 1, notAfter: notAfter), context: .peer,
-                        role: .responder))
+                        role: .responder, version: 2))
             ])
     }
 

@@ -214,7 +214,7 @@ import Testing
             MessageCodec.encode(message, into: &plaintext)
             var session = try Self.session()
             var events: [PeerEvent] = []
-            session.received(plaintext: &plaintext, into: &events)
+            session.received(plaintext: &plaintext, wall: ManualClock().wall, into: &events)
             let failure = session.failure
             #expect(failure == .protocolViolation)
             #expect(events.isEmpty)
@@ -227,7 +227,7 @@ import Testing
         var pings = ByteBuffer()
         for number in 0..<5000 as Range<UInt64> { MessageCodec.encode(.ping(number), into: &pings) }
 
-        session.received(plaintext: &pings, into: &events)
+        session.received(plaintext: &pings, wall: ManualClock().wall, into: &events)
 
         var output = ByteBuffer()
         session.seal(into: &output, budget: 1 << 20)

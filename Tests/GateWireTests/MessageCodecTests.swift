@@ -36,6 +36,7 @@ import Testing
             "1200000016000000000000000600000000000000070102030405060708090a0b0c0d0e0f100103"
                 + "000000000000000a00000000000000090000000000000008"
         ),
+        (.certificate(ByteBuffer(bytes: [1, 2, 3])), "130003010203"),
         (.resumed(isAccepted: true, epoch: 21), "200100000015"),
     ]
 
@@ -120,7 +121,7 @@ import Testing
         #expect(bytes.readableBytes == 0)
     }
 
-    @Test(arguments: [19, 100, 255] as [UInt8]) func `an unknown type is refused`(_ type: UInt8) {
+    @Test(arguments: [20, 100, 255] as [UInt8]) func `an unknown type is refused`(_ type: UInt8) {
         var bytes = ByteBuffer(bytes: [type, 0, 0])
         #expect(throws: WireFailure.unknownType(type)) { try MessageCodec.decode(&bytes) }
     }
@@ -136,11 +137,11 @@ import Testing
 
 @Suite struct FlightHeaderTests {
     static let header = FlightHeader(
-        pattern: .mutual, context: .peer, suite: [1, 1, 1], offers: [6, 6, 14], minute: 0x01c9_c380, bodyBytes: 2000,
-        messageBytes: 1232)
+        versions: PeerVersions(1, 2), pattern: .mutual, context: .peer, suite: [1, 1, 1], offers: [6, 6, 14],
+        minute: 0x01c9_c380, bodyBytes: 2000, messageBytes: 1232)
 
     @Test func `a header has these bytes`() {
-        #expect(Self.header.encoded.hexDump(format: .compact) == "010101010101010606" + "0e01c9c38007d004d0")
+        #expect(Self.header.encoded.hexDump(format: .compact) == "120101010101010606" + "0e01c9c38007d004d0")
         #expect(FlightHeader(Self.header.encoded) == Self.header)
         #expect(Self.header.choices.count == FlightHeader.choicesByteCount)
     }
@@ -151,8 +152,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [(0, 2), (1, 2), (2, 0), (2, 3), (3, 0), (3, 4), (14, 0), (14, 0xff)] as [(Int, UInt8)])
-    func `another version, kind, pattern, context or impossible length is refused`(_ place: Int, _ byte: UInt8) {
+    @Test(
+        arguments: [(0, 2), (0, 0x10), (0, 0x21), (1, 2), (2, 0), (2, 3), (3, 0), (3, 4), (14, 0), (14, 0xff)]
+            as [(Int, UInt8)])
+    func `an impossible version, another kind, pattern, context or impossible length is refused`(
+        _ place: Int, _ byte: UInt8
+    ) {
         var bytes = Self.header.encoded
         bytes.setInteger(byte, at: place)
         #expect(FlightHeader(bytes) == nil)

@@ -8,15 +8,18 @@ extension Handshake {
     mutating func judge(_ header: FlightHeader, wall: UnixTime, admit: Admission) -> Step? {
         guard phase == .awaitingFirst else {
             guard let first = choices, header.pattern == first.pattern, header.context == first.context,
-                header.suite == first.suite
+                header.suite == first.suite, let version = header.versions.only,
+                self.version == nil ? first.versions.contains(version) : version == self.version
             else { return fail() }
+            self.version = version
             return nil
         }
         let age = wall.minutes - Int64(header.minute)
         guard abs(age) <= SeedWindow.minutesTolerated,
             environment.remember(FlightSeed(reader.seed), Int64(header.minute), wall.minutes)
         else { return discard() }
-        guard contexts.contains(header.context), let suite = NoiseSuite(numbers: header.suite),
+        version = environment.versions.highestCommon(with: header.versions)
+        guard version != nil, contexts.contains(header.context), let suite = NoiseSuite(numbers: header.suite),
             environment.suites.contains(suite)
         else { return fail(.noCommonSuite) }
         if header.pattern == .anonymous,
@@ -122,9 +125,13 @@ extension Handshake {
         return proof != nil
     }
 
-    /// The header of this side's next flight: as the first flight chose, with this side's offers and minute.
+    /// The header of this side's next flight: as the first flight chose, with the version spoken and this side's offers
+    /// and minute.
     private func answer(_ wall: UnixTime) -> FlightHeader {
-        guard var header = choices else { preconditionFailure("a flight is answered once the first was read") }
+        guard var header = choices, let version else {
+            preconditionFailure("a flight is answered once the first was read")
+        }
+        header.versions = PeerVersions(only: version)
         header.offers = environment.suites.offers
         header.minute = UInt32(clamping: wall.minutes)
         return header

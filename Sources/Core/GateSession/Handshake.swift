@@ -44,7 +44,10 @@ package struct Handshake: ~Copyable {
     let contexts: [HandshakeContext]
     let presence: Presence
     var phase: Phase
+    /// The header of flight 1.
     var choices: FlightHeader?
+    /// The version that the responder chose, once it has.
+    var version: UInt8?
     var noise: NoiseHandshake?
     var peer: SessionPeer?
     var reader = FlightReader()
@@ -67,7 +70,8 @@ package struct Handshake: ~Copyable {
         self.presence = presence
         self.phase = .idle
         self.choices = FlightHeader(
-            pattern: presence.pattern, context: context, suite: (suite ?? environment.suites[0]).numbers,
+            versions: environment.versions, pattern: presence.pattern, context: context,
+            suite: (suite ?? environment.suites[0]).numbers,
             offers: environment.suites.offers, minute: 0)
     }
 
@@ -122,11 +126,12 @@ package struct Handshake: ~Copyable {
 
     /// Ends a complete handshake.
     package consuming func finish() throws(SecretMemoryFailure) -> SessionSecrets {
-        guard phase == .complete, let peer, let context = choices?.context, let noise = noise.take() else {
+        guard phase == .complete, let peer, let version, let context = choices?.context, let noise = noise.take()
+        else {
             preconditionFailure("a handshake is finished once complete")
         }
         return try SessionSecrets(
-            noise.finish(), peer: peer, context: context, proof: proof, slab: environment.slab)
+            noise.finish(), peer: peer, context: context, version: version, proof: proof, slab: environment.slab)
     }
 
     // MARK: Ends

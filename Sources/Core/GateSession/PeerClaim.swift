@@ -16,6 +16,14 @@ package enum SessionPeer: Hashable, Sendable {
         case .anonymous: nil
         }
     }
+
+    /// Until when its certificate holds.
+    var notAfter: UnixTime? {
+        switch self {
+        case .node(_, _, let notAfter): notAfter
+        case .anonymous: nil
+        }
+    }
 }
 
 /// Which end of a session this is: the initiator dialled and talked first.
@@ -52,17 +60,20 @@ package struct Established: Hashable, Sendable {
     package let context: HandshakeContext
     /// Our side.
     package let role: SessionRole
+    /// The version of the protocol that both speak.
+    package let version: UInt8
     /// The session that the initiator wants to go on with, and its proof; to a responder only, still to be checked.
     package let resuming: ResumptionProof?
 
     package init(
-        session: SessionID, peer: SessionPeer, context: HandshakeContext, role: SessionRole,
+        session: SessionID, peer: SessionPeer, context: HandshakeContext, role: SessionRole, version: UInt8,
         resuming: ResumptionProof? = nil
     ) {
         self.session = session
         self.peer = peer
         self.context = context
         self.role = role
+        self.version = version
         self.resuming = resuming
     }
 }
@@ -73,6 +84,8 @@ package enum PeerEvent: Equatable, Sendable {
     case established(Established)
     /// A message arrived. Pings, pongs and a close are dealt with inside and never reported.
     case message(SessionMessage)
+    /// The other side's worker has a fresh certificate, which holds.
+    case certified(WorkerCertificate)
     /// Comes last and once. Write what `output` and `seal` still hold, then close the connection.
     case closed(SessionFailure)
 }

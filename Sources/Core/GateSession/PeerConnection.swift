@@ -78,7 +78,7 @@ package struct PeerConnection: ~Copyable {
             follow(step, at: now, into: &events)
         }
         // What comes after a refused record is counted, not read.
-        if discarding == nil, let failure = session?.received(&input, at: now, into: &events) {
+        if discarding == nil, let failure = session?.received(&input, at: now, wall: wall, into: &events) {
             if failure == .recordRefused { discard(failure, at: now) } else { close(failure, into: &events) }
         }
         if discarding != nil {

@@ -20,7 +20,10 @@ package struct Session: ~Copyable {
     /// Why the session ended, once it has.
     package private(set) var failure: SessionFailure?
 
-    private let environment: SessionEnvironment
+    /// Until when the certificate that the other side showed last holds; `nil` for an anonymous one.
+    var certifiedUntil: UnixTime?
+    let peerStaticKey: [UInt8]
+    let environment: SessionEnvironment
     private let settings: SessionSettings
     /// root₀; the next epoch's root is derived from it.
     private let root: Secret
@@ -47,7 +50,9 @@ package struct Session: ~Copyable {
         let receiving = try RecordKeys(
             root: secrets.root, suite: suite, direction: .receiving(by: role), epoch: 0, slab: slab)
         let root = try secrets.root.copy()
+        self.peerStaticKey = secrets.peerStaticKey
         self.established = secrets.established
+        self.certifiedUntil = secrets.established.peer.notAfter
         self.environment = environment
         self.settings = environment.settings
         self.root = root
@@ -88,6 +93,7 @@ package struct Session: ~Copyable {
         case .ping, .pong, .resumed, .extenders, .receipt, .streamAcknowledged, .circuitCredit, .circuitDestroy:
             outbox.append(control: message)
         case .close(let reason): close(reason)
+        case .certificate: if speaksOfCertificates { outbox.append(control: message) }
         case .message(let message): outbox.append(message: message)
         case .cells(let cells): outbox.append(cells: cells)
         case .streamOpen(let alias, _, _, let priority, let credit):
@@ -145,7 +151,7 @@ package struct Session: ~Copyable {
     /// Returns why the session ended, if it did: `.recordRefused` says that nothing more may be answered; any other
     /// failure was or is told to the other side (`seal`).
     package mutating func received(
-        _ input: inout ByteBuffer, at now: MonotonicInstant, into events: inout [PeerEvent]
+        _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, into events: inout [PeerEvent]
     ) -> SessionFailure? {
         while failure == nil {
             switch opener.next(&input) {
@@ -155,7 +161,7 @@ package struct Session: ~Copyable {
             case .record(var plaintext):
                 lastHeard = now
                 isPinging = false
-                received(plaintext: &plaintext, into: &events)
+                received(plaintext: &plaintext, wall: wall, into: &events)
             }
         }
         input.moveReaderIndex(to: input.writerIndex)
@@ -163,12 +169,14 @@ package struct Session: ~Copyable {
     }
 
     /// Takes what an authentic record holds.
-    package mutating func received(plaintext: inout ByteBuffer, into events: inout [PeerEvent]) {
+    package mutating func received(
+        plaintext: inout ByteBuffer, wall: UnixTime, into events: inout [PeerEvent]
+    ) {
         do throws(WireFailure) {
             while failure == nil, let message = try MessageCodec.decode(&plaintext) {
                 switch message {
                 case .whole(let message):
-                    if let wrong = received(message, into: &events) { violate(wrong) }
+                    if let wrong = received(message, wall: wall, into: &events) { violate(wrong) }
                 case .messageStart(let part, let head, let total):
                     received(assembly.start(part: part, head: head, total: total), into: &events)
                 case .messagePart(let part, let bytes):
@@ -188,8 +196,11 @@ package struct Session: ~Copyable {
         }
     }
 
-    private mutating func received(_ message: SessionMessage, into events: inout [PeerEvent]) -> SessionFailure? {
+    private mutating func received(
+        _ message: SessionMessage, wall: UnixTime, into events: inout [PeerEvent]
+    ) -> SessionFailure? {
         switch message {
+        case .certificate(let bytes): return received(certificate: bytes, wall: wall, into: &events)
         case .streamData(_, let data) where data.readableBytes == 0: return .protocolViolation
         case .circuitCredit(_, 0): return .protocolViolation
         case .streamData(let alias, let data):

@@ -1,5 +1,6 @@
 package import GateCrypto
 package import GateModel
+package import GateWire
 
 /// Who a worker is towards peers: its static key, the certificate for it, and the node that both speak for.
 ///
@@ -35,6 +36,8 @@ package final class SessionEnvironment {
     package var credentials: WorkerCredentials
     /// The network's global shared secret, where it has one.
     package var sharedSecret: SharedSecret?
+    /// Versions of the protocol that are offered and accepted.
+    package let versions: PeerVersions
     /// Suites that are offered and accepted, the favourite first; never empty.
     package var suites: [NoiseSuite]
     /// Applies to connections that begin after a change.
@@ -53,7 +56,8 @@ package final class SessionEnvironment {
 
     package init(
         node: NodeUUID, credentials: WorkerCredentials, sharedSecret: SharedSecret? = nil,
-        suites: [NoiseSuite] = [.standard], settings: SessionSettings = SessionSettings(), slab: SecretSlab,
+        versions: PeerVersions = .spoken, suites: [NoiseSuite] = [.standard],
+        settings: SessionSettings = SessionSettings(), slab: SecretSlab,
         random: consuming FastRandom, entropy: HandshakeEntropy = .system,
         remember: @escaping (_ seed: FlightSeed, _ minute: Int64, _ now: Int64) -> Bool
     ) {
@@ -61,6 +65,7 @@ package final class SessionEnvironment {
         self.node = node
         self.credentials = credentials
         self.sharedSecret = sharedSecret
+        self.versions = versions
         self.suites = suites
         self.settings = settings
         self.slab = slab

@@ -13,11 +13,15 @@ package struct SessionSecrets: ~Copyable {
     /// Who, what for, and the session's name: the first half of SHA-256(label ‖ handshake hash).
     package let established: Established
 
+    /// The other side's static key; empty for an anonymous one.
+    let peerStaticKey: [UInt8]
+
     init(
-        _ outcome: consuming NoiseOutcome, peer: SessionPeer, context: HandshakeContext, proof: ResumptionProof? = nil,
-        slab: SecretSlab
+        _ outcome: consuming NoiseOutcome, peer: SessionPeer, context: HandshakeContext, version: UInt8,
+        proof: ResumptionProof? = nil, slab: SecretSlab
     ) throws(SecretMemoryFailure) {
         let hash = outcome.handshakeHash
+        peerStaticKey = outcome.remoteStaticKey ?? []
         root = try KeyDerivation.expand(
             outcome.suite.hash, key: outcome.chainingKey, label: .root, context: hash,
             count: outcome.suite.hash.byteCount, in: slab)
@@ -25,7 +29,7 @@ package struct SessionSecrets: ~Copyable {
         suite = outcome.suite
         established = Established(
             session: SessionSecrets.name(of: hash), peer: peer, context: context, role: outcome.role,
-            resuming: proof)
+            version: version, resuming: proof)
     }
 
     private static func name(of handshakeHash: [UInt8]) -> SessionID {

@@ -4,7 +4,7 @@ package import NIOCore
 ///
 /// | bytes | what |
 /// | --- | --- |
-/// | 1 | protocol version: 1 |
+/// | 1 | versions: what the sender speaks (flight 1), or the one that is spoken (later flights) |
 /// | 1 | kind: 1 handshake |
 /// | 1 | pattern: 1 mutual, 2 anonymous |
 /// | 1 | context: 1 peer, 2 hop, 3 end to end |
@@ -25,13 +25,13 @@ package struct FlightHeader: Hashable, Sendable {
         case anonymous = 2
     }
 
-    /// The version of all this.
-    package static let version: UInt8 = 1
     /// Bytes of an encoded header.
     package static let byteCount = 18
     /// Bytes of the choices, at its front.
     package static let choicesByteCount = 14
 
+    /// In flight 1 all that the sender speaks, in later ones the one that the responder chose.
+    package var versions: PeerVersions
     package var pattern: Pattern
     package var context: HandshakeContext
     /// KEM, AEAD and hash by their numbers; what they mean is the handshake's to judge.
@@ -46,10 +46,11 @@ package struct FlightHeader: Hashable, Sendable {
     package var messageBytes: Int
 
     package init(
-        pattern: Pattern, context: HandshakeContext, suite: [UInt8], offers: [UInt8], minute: UInt32,
-        bodyBytes: Int = 0, messageBytes: Int = 0
+        versions: PeerVersions, pattern: Pattern, context: HandshakeContext, suite: [UInt8], offers: [UInt8],
+        minute: UInt32, bodyBytes: Int = 0, messageBytes: Int = 0
     ) {
         precondition(suite.count == 3 && offers.count == 3, "a suite has KEM, AEAD and hash")
+        self.versions = versions
         self.pattern = pattern
         self.context = context
         self.suite = suite
@@ -68,23 +69,23 @@ package struct FlightHeader: Hashable, Sendable {
 
     /// The part that the handshake binds.
     package var choices: [UInt8] {
-        [FlightHeader.version, 1, pattern.rawValue, context.rawValue] + suite + offers
+        [versions.encoded, 1, pattern.rawValue, context.rawValue] + suite + offers
             + (0..<4).map { UInt8(truncatingIfNeeded: minute >> (24 - 8 * $0)) }
     }
 
-    /// Reads a whole header; `nil` for another version, kind, pattern or context, or impossible lengths.
+    /// Reads a whole header; `nil` for impossible versions, another kind, pattern or context, or impossible lengths.
     package init?(_ bytes: ByteBuffer) {
         var rest = bytes
         guard rest.readableBytes == FlightHeader.byteCount,
-            let (version, kind, pattern, context) = rest.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8).self),
-            version == FlightHeader.version, kind == 1, let pattern = Pattern(rawValue: pattern),
+            let (versions, kind, pattern, context) = rest.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8).self),
+            let versions = PeerVersions(encoded: versions), kind == 1, let pattern = Pattern(rawValue: pattern),
             let context = HandshakeContext(rawValue: context), let suite = rest.readBytes(length: 3),
             let offers = rest.readBytes(length: 3),
             let (minute, body, message) = rest.readMultipleIntegers(as: (UInt32, UInt16, UInt16).self),
             message <= body, Int(body) <= WireLimits.flightBodyBytesMax
         else { return nil }
         self.init(
-            pattern: pattern, context: context, suite: suite, offers: offers, minute: minute, bodyBytes: Int(body),
-            messageBytes: Int(message))
+            versions: versions, pattern: pattern, context: context, suite: suite, offers: offers, minute: minute,
+            bodyBytes: Int(body), messageBytes: Int(message))
     }
 }

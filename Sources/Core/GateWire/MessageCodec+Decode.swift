@@ -25,6 +25,10 @@ extension MessageCodec {
             let (verdict, epoch) = try plaintext.take(UInt8.self, UInt32.self)
             guard verdict <= 1 else { throw .outOfBounds }
             return .whole(.resumed(isAccepted: verdict == 1, epoch: epoch))
+        case .certificate:
+            let length = Int(try plaintext.take(UInt16.self))
+            guard length <= WireLimits.certificateBytesMax else { throw .outOfBounds }
+            return .whole(.certificate(try plaintext.take(length)))
         case .extenders: return .whole(.extenders(try decodeExtenders(&plaintext)))
         case .receipt:
             let (id, status) = try plaintext.take(UInt64.self, UInt8.self)

@@ -26,6 +26,7 @@ package import NIOCore
 /// | 16 | circuit destroy | circuit u32, reason u8 |
 /// | 17 | stream done | alias u32 |
 /// | 18 | stream resume | alias u32, replica u64, counter u64, extender 16, priority u8 (1, 2), flags u8, received u64, acknowledged u64, limit u64 |
+/// | 19 | certificate (from version 2 on) | length u16 (≤ 8,192), bytes |
 /// | 32 | resumed | accepted u8 (0, 1), epoch u32 |
 package enum MessageCodec {
     /// Bytes before the data of a stream data message.
@@ -43,7 +44,7 @@ package enum MessageCodec {
     enum Kind: UInt8 {
         case padding, ping, pong, close, extenders, messageStart, messagePart, receipt, streamOpen, streamData
         case streamCredit, streamAcknowledged, streamFinish, streamReset, cells, circuitCredit, circuitDestroy
-        case streamDone, streamResume
+        case streamDone, streamResume, certificate
         case resumed = 32
     }
 
@@ -56,6 +57,9 @@ package enum MessageCodec {
         case .close(let reason): output.write(.close, reason.rawValue)
         case .resumed(let isAccepted, let epoch):
             output.writeMultipleIntegers(Kind.resumed.rawValue, UInt8(isAccepted ? 1 : 0), epoch)
+        case .certificate(let bytes):
+            output.write(.certificate, UInt16(bytes.readableBytes))
+            output.writeImmutableBuffer(bytes)
         case .extenders(let list): encodeExtenders(list, into: &output)
         case .message: preconditionFailure("an extender message is encoded in parts")
         case .receipt(let id, let status):
@@ -88,6 +92,7 @@ package enum MessageCodec {
         case .ping, .pong: 9
         case .close: 2
         case .resumed: 6
+        case .certificate(let bytes): 3 + bytes.readableBytes
         case .extenders(let list): 3 + 16 * list.count
         case .message(let message): messageStartOverhead + message.payload.readableBytes
         case .receipt: 10

@@ -15,6 +15,8 @@ package enum SessionMessage: Equatable, Sendable {
     /// The responder's answer to a proof of resumption, its first message: whether the old session goes on, and under
     /// which epoch. Where it does not, this is a session of its own.
     case resumed(isAccepted: Bool, epoch: UInt32)
+    /// The sender's worker has a fresh certificate: these are its bytes.
+    case certificate(ByteBuffer)
     /// The sender's extenders that the receiver may talk to; replaces the list before.
     case extenders([ExtenderID])
     /// A whole message; the session takes it apart and puts it together.

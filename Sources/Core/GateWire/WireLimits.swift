@@ -14,6 +14,8 @@ package enum WireLimits {
     package static let recordPlaintextMax = recordCiphertextMax - tagBytes
     /// Names in one list of extenders.
     package static let extendersMax = 256
+    /// A certificate inside a session: more than any kind of bundle and signature needs.
+    package static let certificateBytesMax = 8192
     /// A circuit's cell.
     package static let cellBytes = 2048
     /// Cells in one message, so that they fit a record.

@@ -43,8 +43,12 @@ package struct PeerListenSettings: Equatable, Sendable {
     /// connects from elsewhere, or without a header, is turned away.
     package var proxyFrom: [AddressBlock] = []
 
+    /// The newest version of the peer protocol that workers here speak.
+    package var newestVersion = 2
+
     package static let listenCountMax = 8
     package static let proxyCountMax = 64
+    package static let versionsRange = 1...2
 }
 
 /// A kernel worker on this machine.
@@ -55,7 +59,7 @@ package struct KernelLocalSettings: Equatable, Sendable {
     package var advertise = LinkAdvertisement.auto
     /// Metrics and health of worker 1; worker n > 1 is at n + 8 ports further.
     package var admin = Endpoint(host: "127.0.0.1", port: 7730)
-    /// Event loops of each worker; 0: one per processor.
+    /// Event loops of each worker; 0: its share of the processors.
     package var eventLoops = 0
 
     package static let eventLoopsRange = 0...256

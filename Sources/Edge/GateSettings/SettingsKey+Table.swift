@@ -23,6 +23,9 @@ extension SettingsKey {
             example: "[\"10.0.0.0/24\"]", most: PeerListenSettings.proxyCountMax, \.peers.proxyFrom, parse: block,
             write: { "\"\($0)\"" }),
         .scalar(
+            "peers.newestVersion", "Newest version of the peer protocol that workers speak", example: "1",
+            \.peers.newestVersion, parse: number(PeerListenSettings.versionsRange), write: { "\($0)" }),
+        .scalar(
             "kernel.link", "Where worker 1 takes links of extenders; worker n listens n - 1 ports further",
             example: "127.0.0.1:7710", \.kernel.link, parse: endpoint, write: quoted),
         .scalar(
@@ -32,7 +35,8 @@ extension SettingsKey {
             "kernel.admin", "Metrics and health of worker 1 (worker n > 1: n + 8 ports further)",
             example: "127.0.0.1:7730", \.kernel.admin, parse: endpoint, write: quoted),
         .scalar(
-            "kernel.eventLoops", "Event loops of a worker; 0: its share of the processors", example: "2", \.kernel.eventLoops,
+            "kernel.eventLoops", "Event loops of a worker; 0: its share of the processors", example: "2",
+            \.kernel.eventLoops,
             parse: number(KernelLocalSettings.eventLoopsRange), write: { "\($0)" }),
         .scalar(
             "database.kind", "What keeps the data: sqlite or postgresql", example: "sqlite", \.database.kind,

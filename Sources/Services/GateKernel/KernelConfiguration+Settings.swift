@@ -1,5 +1,6 @@
 package import GateModel
 package import GateSettings
+import GateWire
 
 extension KernelConfiguration {
     /// What a machine's settings say of its worker with this index (from 0); credential and shared secret are the
@@ -8,6 +9,7 @@ extension KernelConfiguration {
         self.init(name: name, node: node, peerEndpoints: settings.peers.listen)
         sharesPeerEndpoints = settings.node.workers > 1
         proxyNetworks = settings.peers.proxyFrom
+        versions = .spoken.upTo(UInt8(settings.peers.newestVersion))
         advertisedEndpoints = settings.peers.advertise
         linkEndpoint = settings.kernelLink(index: index)
         linkAdvertisement = settings.kernel.advertise

@@ -2,6 +2,7 @@ package import GateCrypto
 package import GateLinkTransport
 package import GateModel
 package import GateSettings
+package import GateWire
 
 /// What a worker is told at its start; what all workers of a node share is in the database instead.
 package struct KernelConfiguration: Sendable {
@@ -29,6 +30,8 @@ package struct KernelConfiguration: Sendable {
     package var adminAddress = ""
     /// The network's global shared secret.
     package var sharedSecret: SharedSecret?
+    /// Versions of the peer protocol that it speaks.
+    package var versions = PeerVersions.spoken
     /// Whether sessions whose connection broke may go on at any worker of the node, also after this one's end.
     package var resumesSessions = false
 

@@ -10,6 +10,7 @@ package struct KernelStatus: Sendable, Encodable {
         let relayed: Bool
         let inbound: Bool
         let since: Int64
+        let version: UInt8
         let streams: Int
     }
 

@@ -126,7 +126,8 @@ extension RunningKernel {
             do { slab = try SecretSlab() } catch { throw KernelFailure.noProtectedMemory }
             let environment = SessionEnvironment(
                 node: configuration.node, credentials: credentials, sharedSecret: configuration.sharedSecret,
-                slab: slab, random: FastRandom(), remember: { seeds.remember($0, minute: $1, now: $2) })
+                versions: configuration.versions, slab: slab, random: FastRandom(),
+                remember: { seeds.remember($0, minute: $1, now: $2) })
             let context = LoopContext(eventLoop: eventLoop, environment: environment, random: FastRandom())
             context.apply(settings)
             contexts.append(context)

@@ -61,14 +61,29 @@ struct RunningKernel: Sendable {
                 await identity.run(until: certifiedUntil) { credentials, end in
                     health.certified(until: end)
                     for context in contexts { context.use(credentials) }
+                    host.tell(credentials)
                 }
             }
             if let follower { group.addTask { await follower.run() } }
-            if let links { group.addTask { try await links.run() } }
+            if let links { group.addTask { try await run(links) } }
             // Ends by cancellation, or by the first part that fails.
             try await group.next()
             group.cancelAll()
             try await group.waitForAll()
+        }
+    }
+
+    /// Serves extenders until cancelled, and a little longer: a link that closes while sessions stand means that its
+    /// extender is gone, and peers would be told that its streams are over instead of that they go on elsewhere.
+    private func run(_ links: LinkServer) async throws {
+        let serving = Task { try await links.run() }
+        try await withTaskCancellationHandler {
+            try await serving.value
+        } onCancel: {
+            Task {
+                await drain.stop()
+                serving.cancel()
+            }
         }
     }
 
@@ -122,7 +137,8 @@ struct RunningKernel: Sendable {
             sessions.append(
                 KernelStatus.Session(
                     id: session.id.description, peer: session.peer.text, relayed: session.isRelayed,
-                    inbound: session.isInbound, since: session.since.seconds, streams: streams))
+                    inbound: session.isInbound, since: session.since.seconds,
+                    version: session.way.version, streams: streams))
         }
         var memory: [String] = []
         for context in contexts {

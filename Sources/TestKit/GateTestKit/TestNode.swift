@@ -1,6 +1,7 @@
 package import GateCrypto
 package import GateModel
 package import GateSession
+package import GateWire
 import NIOCore
 
 /// A node's identity and one worker's surroundings, all made from a number: for tests of the peer protocol.
@@ -15,8 +16,9 @@ package struct TestNode {
 
     /// The node number `number`; its certificate holds for a day from `wall`.
     package init(
-        _ number: UInt8, sharedSecret: SharedSecret? = nil, suites: [NoiseSuite] = [.standard],
-        settings: SessionSettings = SessionSettings(), wall: UnixTime = ManualClock().wall,
+        _ number: UInt8, sharedSecret: SharedSecret? = nil, versions: PeerVersions = .spoken,
+        suites: [NoiseSuite] = [.standard], settings: SessionSettings = SessionSettings(),
+        wall: UnixTime = ManualClock().wall,
         entropy: HandshakeEntropy = .system
     ) throws {
         identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
@@ -28,7 +30,7 @@ package struct TestNode {
             node: identity.bundle.uuid,
             credentials: WorkerCredentials(
                 node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded),
-            sharedSecret: sharedSecret, suites: suites, settings: settings, slab: try SecretSlab(),
+            sharedSecret: sharedSecret, versions: versions, suites: suites, settings: settings, slab: try SecretSlab(),
             random: FastRandom(seed: [UInt8](repeating: number, count: 32)), entropy: entropy,
             remember: { window.window.remember($0, minute: $1, now: $2) })
     }

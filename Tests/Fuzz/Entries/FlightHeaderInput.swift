@@ -13,10 +13,12 @@ enum FlightHeaderInput {
 
     static let seeds: [[UInt8]] = [
         FlightHeader(
-            pattern: .mutual, context: .peer, suite: [1, 1, 1], offers: [2, 2, 2], minute: 30_000_000, bodyBytes: 1500,
+            versions: .spoken, pattern: .mutual, context: .peer, suite: [1, 1, 1], offers: [2, 2, 2],
+            minute: 30_000_000, bodyBytes: 1500,
             messageBytes: 1300),
         FlightHeader(
-            pattern: .anonymous, context: .endToEnd, suite: [2, 2, 2], offers: [6, 6, 6], minute: 0,
+            versions: PeerVersions(only: 15), pattern: .anonymous, context: .endToEnd, suite: [2, 2, 2],
+            offers: [6, 6, 6], minute: 0,
             bodyBytes: WireLimits.flightBodyBytesMax, messageBytes: 0),
     ].map(\.encoded.bytes)
 }

@@ -24,7 +24,7 @@ enum SessionInput {
 
         var plaintext = ByteBuffer(bytes: bytes)
         var events: [PeerEvent] = []
-        session.received(plaintext: &plaintext, into: &events)
+        session.received(plaintext: &plaintext, wall: ManualClock().wall, into: &events)
 
         precondition(session.queuedBytes <= before + bytes.count + answerMargin, "answers are no longer than questions")
         precondition(events.count <= bytes.count, "each event took a byte at least")

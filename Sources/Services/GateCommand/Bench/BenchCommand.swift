@@ -16,7 +16,7 @@ struct BenchCommand: AsyncParsableCommand {
                        --sessions idle peers over them, and over one more that is added: cluster.sessions
             database   point queries over links beside pgbench on the same server, and how long queries of a table of
                        --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99
-            soak       a node of several workers under faults (kill, drain, pause of a worker; kill of the database
+            soak       a node of several workers under faults (kill, drain, pause, upgrade of a worker; kill of the database
                        service or of a replica of the extender; a hook of yours) while peers stream through an extender: soak.failed, soak.pause per fault
 
             Real sockets on loopback, both ends in separate processes. MB and GB are 10^6 and 10^9 bytes. Build with \
@@ -204,6 +204,7 @@ struct BenchCommand: AsyncParsableCommand {
                 [
                     "p50": pauses.percentile(50), "max": pauses.max() ?? 0, "strikes": Double(strikes.count),
                     "streams_moved": Double(pauses.count),
+                    "versions_side_by_side": Double(strikes.count { $0.versions.count > 1 }),
                 ]
             ).report(json: json)
         }

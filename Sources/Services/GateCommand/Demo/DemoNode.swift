@@ -151,6 +151,18 @@ package final class DemoNode: Sendable {
         for setting in settings { try command("settings", "set", setting.key, setting.value) }
     }
 
+    /// Holds workers that start from now on to a version of the peer protocol.
+    package func hold(toVersion version: Int) throws {
+        let file = "\(directory)/quantumgate.yaml"
+        let key = "  newestVersion:"
+        var lines = try String(contentsOfFile: file, encoding: .utf8).split(
+            separator: "\n", omittingEmptySubsequences: false)
+        lines.removeAll { $0.hasPrefix(key) }
+        guard let peers = lines.firstIndex(of: "peers:") else { throw Failure("\(file) has no peers") }
+        lines.insert("\(key) \(version)", at: peers + 1)
+        try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
     /// The line that `peers add` takes, with the node's signed record.
     package func card() throws -> String {
         let text = try command("card", "--record")

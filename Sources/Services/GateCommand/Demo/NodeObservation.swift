@@ -12,6 +12,8 @@ package struct NodeObservation: Sendable {
     /// The status as JSON text.
     package let status: String
     package let sessionCount: Int
+    /// Versions of the peer protocol that its sessions speak.
+    package let versions: Set<Int>
     /// Circuits of which this node has a part: its own, and those it carries for others.
     package let circuitCount: Int
     /// Circuits that this node began.
@@ -25,7 +27,9 @@ package struct NodeObservation: Sendable {
         let metrics = try AdminRequest.get("/metrics", from: admin)
         forwardedBytes = Int(AdminRequest.sum(of: "gate_relay_bytes_forwarded_total", in: metrics))
         let object = try JSONSerialization.jsonObject(with: Data(status.utf8)) as? [String: Any] ?? [:]
-        sessionCount = (object["sessions"] as? [Any])?.count ?? 0
+        let sessions = object["sessions"] as? [[String: Any]] ?? []
+        sessionCount = sessions.count
+        versions = Set(sessions.compactMap { $0["version"] as? Int })
         let entries = object["circuits"] as? [[String: Any]] ?? []
         circuitCount = entries.count
         circuits = entries.compactMap { entry in

@@ -225,7 +225,7 @@ struct ConnectFault: Error {
             self.init(.notAccepted, ConnectFault.unanswered)
         case .notAdmitted: self.init(.refused, "the peer is banned or not allowed here; see 'bans', 'peers allow'")
         case .certificateRefused: self.init(.notAccepted, "the node there is not the one that was dialled")
-        case .noCommonSuite: self.init(.notAccepted, "no suite in common")
+        case .noCommonSuite: self.init(.notAccepted, "no suite or version in common")
         case .protocolViolation, .limitExceeded: self.init(.notAccepted, "the peer broke the protocol")
         }
     }

@@ -12,10 +12,12 @@ extension SessionEndpoint {
         let isHiding: Bool
         /// The other side's address; `nil` over a circuit.
         let address: IPAddress?
-        /// The not-after of the other side's certificate; `nil` for an anonymous one.
+        /// The not-after of the certificate that the other side showed first; `nil` for an anonymous one.
         let certifiedUntil: UnixTime?
         /// Whether the session may go on over another connection when this one breaks.
         var isResumable = false
+        /// The version of the protocol that both speak.
+        var version = PeerVersions.spoken.highest
     }
 
     /// Another endpoint carries the session on.

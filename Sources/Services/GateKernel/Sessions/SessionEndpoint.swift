@@ -3,6 +3,7 @@ import GateModel
 import GateWire
 import Logging
 import NIOCore
+import Synchronization
 
 /// A standing session as the rest of the worker sees it: which streams and circuits go over it, and where their bytes
 /// go next. One per session, on the loop of what carries it.
@@ -17,6 +18,7 @@ final class SessionEndpoint: @unchecked Sendable {
     let way: Way
     let since: UnixTime
     let kernel: KernelState
+    private let certification: Mutex<UnixTime?>
 
     /// What carries the session; `nil` once it has ended.
     private(set) var driver: (any SessionDriver)?
@@ -73,13 +75,15 @@ final class SessionEndpoint: @unchecked Sendable {
         self.since = since
         self.driver = driver
         self.kernel = kernel
+        certification = Mutex(way.certifiedUntil)
         circuits = CircuitTable(isInbound: way.isInbound)
     }
 
     var isRelayed: Bool { way.isRelayed }
     var isInbound: Bool { way.isInbound }
     var address: IPAddress? { way.address }
-    var certifiedUntil: UnixTime? { way.certifiedUntil }
+    /// The not-after of the certificate that the other side showed last; `nil` for an anonymous one.
+    var certifiedUntil: UnixTime? { certification.withLock(\.self) }
 
     var streamCount: Int { streams.count }
 
@@ -121,7 +125,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .receipt(let name, let status):
             guard let sent = names.receipted(name) else { return }
             outlet(to: sent.sender).outlet.append(.notice(self, .receipt(sent.id, status)))
-        case .ping, .pong, .close: break  // the session deals with these itself
+        case .ping, .pong, .close, .certificate: break  // the session deals with these itself
         }
     }
 
@@ -169,6 +173,16 @@ final class SessionEndpoint: @unchecked Sendable {
     // MARK: To the peer
 
     func enqueue(_ message: SessionMessage) { driver?.enqueue(message) }
+
+    /// The other side showed a fresh certificate.
+    func certified(until end: UnixTime) { certification.withLock { $0 = end } }
+
+    /// Shows this worker's fresh certificate, unless we hide.
+    func tell(certificate: [UInt8]) {
+        guard !way.isHiding else { return }
+        enqueue(.certificate(ByteBuffer(bytes: certificate)))
+        flush()
+    }
 
     /// Says which extenders this worker has; a peer that we hide from is told nothing.
     func tell(extenders list: [ExtenderID]) { if !way.isHiding { enqueue(.extenders(list)) } }

@@ -18,6 +18,9 @@ final class SessionHost: Sendable {
     let gate: PeerGate
     /// Whether sessions may go on at any worker of this node when their connection breaks.
     let resumesSessions: Bool
+    /// How long, in milliseconds, a session may wait to show a fresh certificate.
+    static let certificatePause: ClosedRange<Int64> = 0...60_000
+
     private let contexts: [ObjectIdentifier: LoopContext]
     private let registryBox = Mutex<WorkerRegistry?>(nil)
     private let resumerBox = Mutex<Connector?>(nil)
@@ -179,6 +182,16 @@ final class SessionHost: Sendable {
             fault.subject, points: settings.reputationPolicy.points(of: fault.fault), atOnce: fault.fault == .severe)
     }
 
+    /// The worker has a fresh certificate: every session is told, not all at the same moment.
+    func tell(_ credentials: WorkerCredentials, within pause: ClosedRange<Int64> = SessionHost.certificatePause) {
+        for session in kernel.sessions {
+            let pause = TimeAmount.milliseconds(.random(in: pause))
+            session.eventLoop.scheduleTask(in: pause) { [weak session] in
+                session?.tell(certificate: credentials.certificate)
+            }
+        }
+    }
+
     /// Sessions whose other side's certificate ran out too long ago are closed.
     func closeExpired(at wall: UnixTime) {
         for session in kernel.sessions {
@@ -202,7 +215,7 @@ final class SessionHost: Sendable {
         switch failure {
         case .unintelligible: "what came does not open: wrong UUID, secret or clock, a replay, or noise"
         case .handshakeFailed: "the handshake's cryptography failed"
-        case .noCommonSuite: "no suite in common"
+        case .noCommonSuite: "no suite or version in common"
         case .certificateRefused: "the certificate does not hold"
         case .notAdmitted: "not admitted"
         case .handshakeTimedOut: "the handshake took too long"

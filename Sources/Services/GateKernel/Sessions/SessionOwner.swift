@@ -81,13 +81,16 @@ final class SessionOwner {
         switch event {
         case .message(let message): received(message, driver)
         case .established(let established): stands(established, driver)
+        case .certified(let certificate):
+            proof = PeerProof(certificate)
+            (endpoint ?? unconfirmed)?.certified(until: certificate.notAfter)
         case .closed(let failure): ended(failure)
         }
     }
 
     private func stands(_ established: Established, _ driver: any SessionDriver) {
         handshakeEnded()
-        let session = endpoint(established.session, 0, with: established.peer, driver)
+        let session = endpoint(established, driver)
         if let proof = established.resuming, let node = established.peer.node {
             return resume(proof, with: node, session, driver)
         }
@@ -104,17 +107,17 @@ final class SessionOwner {
         }
     }
 
-    private func endpoint(
-        _ id: SessionID, _ epoch: SessionEpoch, with peer: SessionPeer, _ driver: any SessionDriver
-    ) -> SessionEndpoint {
+    private func endpoint(_ established: Established, _ driver: any SessionDriver) -> SessionEndpoint {
+        let peer = established.peer
         let isHiding = !isInbound && !origin.awaitsAdmission
         let resumes = isInbound ? host.resumesSessions : proof?.resumesSessions ?? false
         return SessionEndpoint(
-            id: id, epoch: epoch, peer: peer.node.map { .node($0) } ?? .anonymous, eventLoop: eventLoop,
+            id: established.session, peer: peer.node.map { .node($0) } ?? .anonymous, eventLoop: eventLoop,
             way: SessionEndpoint.Way(
                 isRelayed: origin.isRelayed, isInbound: isInbound, isHiding: isHiding, address: origin.address?.ip,
                 certifiedUntil: proof?.notAfter,
-                isResumable: resumes && !origin.isRelayed && !isHiding && peer.node != nil),
+                isResumable: resumes && !origin.isRelayed && !isHiding && peer.node != nil,
+                version: established.version),
             since: SystemClock.wall(), driver: driver, kernel: host.kernel)
     }
 

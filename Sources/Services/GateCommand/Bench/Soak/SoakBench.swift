@@ -30,6 +30,8 @@ struct SoakBench {
         /// move none. Of a replica's death: the streams that it ended, and how long it took.
         let affected: Int
         let pauses: [Double]
+        /// Versions of the peer protocol that sessions speak afterwards.
+        var versions: Set<Int> = []
     }
 
     struct Outcome: Sendable {
@@ -186,7 +188,11 @@ struct SoakBench {
         let affected = zip(all, before).filter { $0.watch.seen.suspendedCount > $1 }.map(\.0)
         return Strike(
             fault: fault, affected: affected.count,
-            pauses: (fault.movesSessions ? affected : all).map { $0.watch.longestPause(from: start, to: end) })
+            pauses: (fault.movesSessions ? affected : all).map { $0.watch.longestPause(from: start, to: end) },
+            versions: fault == .upgrade
+                ? try await BlockingWork.run { [workers] in
+                    try (0..<workers).reduce(into: []) { $0.formUnion(try node.observe(worker: $1).versions) }
+                } : [])
     }
 }
 

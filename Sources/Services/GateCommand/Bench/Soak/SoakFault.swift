@@ -9,6 +9,9 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     case drain
     /// SIGSTOP of a worker beyond its lease, then SIGCONT.
     case pause
+    /// SIGTERM of the worker that has run longest, which starts again with another version of the peer protocol: the
+    /// older one until all have it, then the newer one.
+    case upgrade
     /// `kill -9` of the database service.
     case database
     /// `kill -9` of a replica of the extender: its own streams are reset, and no other.
@@ -19,7 +22,7 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// Whether it moves sessions; the others must leave all streams alone.
     var movesSessions: Bool {
         switch self {
-        case .kill, .drain, .pause: true
+        case .kill, .drain, .pause, .upgrade: true
         case .database, .replica, .hook: false
         }
     }
@@ -41,6 +44,10 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
         case .hook:
             let done = try ChildProcess.run(hook, ["\(turn)"], within: SoakFault.hookSeconds)
             guard done.code == 0 else { throw DemoNode.Failure("\(hook) ended with code \(done.code)") }
+        case .upgrade:
+            let workers = max(node.processes(running: "gate-kernel").count, 1)
+            try node.hold(toVersion: turn / workers % 2 == 0 ? 1 : 2)
+            try strike(node, "gate-kernel", 0, SIGTERM)
         case .database: try strike(node, "gate-database", 0, SIGKILL)
         case .pause:
             let pid = try strike(node, "gate-kernel", turn, SIGSTOP)

@@ -1,0 +1,50 @@
+import GateModel
+import GateSettings
+import GateWire
+import Testing
+
+@testable import GateKernel
+
+@Suite(.timeLimit(.minutes(1))) struct VersionsOfTheProtocol {
+    @Test func `workers of two adjacent versions serve side by side, and sessions move between them`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            #expect(try await far.session(id, epoch: 0).way.version == 2)
+            let place = try far.endpoint
+            await far.stop()
+
+            let older = try await far.colleague("kernel-2", at: place, versions: PeerVersions(only: 1))
+            #expect(try await older.session(id, epoch: 1).way.version == 1)
+            #expect(try await home.session(id, epoch: 1).way.version == 1)
+            try await older.written(id, 1)
+            await older.stop()
+
+            let newer = try await far.colleague("kernel-3", at: place)
+            #expect(try await newer.session(id, epoch: 2).way.version == 2)
+            #expect(try await home.session(id, epoch: 2).way.version == 2)
+            await newer.stop()
+        }
+    }
+
+    @Test func `a fresh certificate reaches both ends of a session and prolongs it`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let id = try await home.session(with: far)
+            for (worker, other) in [(home, far), (far, home)] {
+                let session = try await other.session(id, epoch: 0)
+                let first = try #require(session.certifiedUntil)
+                try await Task.sleep(for: .milliseconds(1100))  // certificates count seconds
+                worker.kernel.host.tell(try await worker.kernel.identity.certify().credentials, within: 0...1)
+                while session.certifiedUntil == first { try await Task.sleep(for: .milliseconds(5)) }
+                #expect(try #require(session.certifiedUntil).seconds > first.seconds)
+            }
+        }
+    }
+
+    @Test func `the setting has the versions that the code speaks`() {
+        let spoken = PeerVersions.spoken
+        #expect(PeerListenSettings.versionsRange == Int(spoken.lowest)...Int(spoken.highest))
+        #expect(LocalSettings(directory: "/").peers.newestVersion == Int(spoken.highest))
+    }
+}
