@@ -53,6 +53,11 @@ package final class KernelService: Service {
         }
     }
 
+    /// What was decided about a peer has changed: in force on return, for whoever does not want to wait for the watch.
+    package func peerChanged(_ node: NodeUUID) async throws(StoreFailure) {
+        try await running.withLock({ $0 })?.feed.apply(.changed(.peers, key: "\(node)"))
+    }
+
     /// Why the worker can't do its work now, for `/readyz`; `nil` where it can.
     package func unreadiness() -> String? {
         guard let kernel = running.withLock({ $0 }) else { return "not listening yet" }

@@ -24,6 +24,8 @@ public final class EmbeddedNode: Service {
     private let configuration: EmbeddedNodeConfiguration
     private let storage: EmbeddedDatabase
     private let sharedSecret: SharedSecret?
+    /// The worker, while the node runs.
+    private let kernel = Mutex<KernelService?>(nil)
     private let hasRun = Atomic(false)
     private let readiness = Readiness<Running>()
     /// Why the node stopped, where it did not by itself.
@@ -189,6 +191,7 @@ extension EmbeddedNode {
     private func edit(_ node: NodeUUID, _ edit: PeerEdit) async throws(EmbeddedNodeFailure) {
         do throws(StoreFailure) {
             _ = try await database.store.editPeer(node, edit)
+            try await kernel.withLock({ $0 })?.peerChanged(node)
         } catch {
             throw EmbeddedNodeFailure(of: error)
         }
@@ -209,6 +212,8 @@ extension EmbeddedNode {
             update.yield(ready)
             update.finish()
         }
+        self.kernel.withLock { $0 = kernel }
+        defer { self.kernel.withLock { $0 = nil } }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask { await self.database.store.run() }

@@ -69,7 +69,8 @@ struct KernelFeed: Sendable {
         }
     }
 
-    private func apply(_ change: StoreChange) async throws(StoreFailure) {
+    /// Takes over what one change is about; asked again it does no harm.
+    func apply(_ change: StoreChange) async throws(StoreFailure) {
         switch change {
         case .resynchronise: try await fill()
         case .changed(.settings, _): table.use(try await store.values())
