@@ -107,9 +107,10 @@ package final class ExtenderCore: Sendable {
     /// Sessions without relays that there are.
     var directSessions: [PeerSession] { roster.withLock { $0.direct.values.map(\.session) } }
 
-    /// The link that a connect goes to: the one that carries a direct session to the node, or the next in turn.
-    func link(to target: NodeUUID, route: PeerRoute) -> LinkHandle? {
-        roster.withLock { $0.choose(target, route) }
+    /// The link that a connect goes to: the one that carries a direct session to the node, or that of the worker which all
+    /// extenders choose for this node and isolation key, so that no two workers dial for the same.
+    func link(to target: NodeUUID, route: PeerRoute, isolation: String) -> LinkHandle? {
+        roster.withLock { $0.choose(target, route, isolation) }
     }
 
     func finish() {
@@ -125,6 +126,11 @@ struct LinkHandle: Sendable {
     let worker: String
     let link: NIOLoopBound<WorkerLink>
 
+    /// Greatest for the worker that the key prefers.
+    fileprivate func weight(for key: UInt64) -> UInt64 {
+        Rendezvous.weight(of: Rendezvous.number(of: worker.utf8), for: key)
+    }
+
     /// To be called on the link's event loop.
     init(_ link: WorkerLink) {
         id = ObjectIdentifier(link)
@@ -139,7 +145,6 @@ private struct Roster {
     /// Sessions without relays to peers that showed who they are, and the links that carry them; none while suspended.
     var direct: [SessionID: (session: PeerSession, link: ObjectIdentifier?)] = [:]
     private(set) var node: NodeUUID?
-    private var turn = 0
     private var waiters: [AsyncStream<Void>.Continuation] = []
 
     mutating func attach(_ link: LinkHandle, _ node: NodeUUID) -> [AsyncStream<Void>.Continuation] {
@@ -157,14 +162,13 @@ private struct Roster {
 
     mutating func disconnected(_ session: SessionID) { direct[session] = nil }
 
-    mutating func choose(_ target: NodeUUID, _ route: PeerRoute) -> LinkHandle? {
-        guard !links.isEmpty else { return nil }
+    func choose(_ target: NodeUUID, _ route: PeerRoute, _ isolation: String) -> LinkHandle? {
         if route == .direct, let carrier = direct.values.first(where: { $0.session.peer == .node(target) })?.link,
             let link = links.first(where: { $0.id == carrier })
         {
             return link
         }
-        turn = (turn + 1) % links.count
-        return links[turn]
+        let key = Rendezvous.number(of: target.value.bytes + Array(isolation.utf8))
+        return links.max { $0.weight(for: key) < $1.weight(for: key) }
     }
 }

@@ -108,7 +108,7 @@ public final class ExtenderService: Service {
         to node: NodeUUID, route: PeerRoute = .direct, anonymous: Bool = false, isolation: String = "",
         deadline: Duration = .seconds(30)
     ) async throws -> PeerSession {
-        guard let handle = core.link(to: node, route: route) else {
+        guard let handle = core.link(to: node, route: route, isolation: isolation) else {
             throw ExtenderFailure(.noWorker)
         }
         let promise = core.eventLoop.makePromise(of: SessionID.self)

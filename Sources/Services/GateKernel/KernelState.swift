@@ -28,11 +28,12 @@ final class KernelState: Sendable {
 
     private struct Tables {
         var sessions: [SessionID: SessionEndpoint] = [:]
-        var direct: [NodeUUID: SessionEndpoint] = [:]
+        /// Direct sessions with each node, one with each worker of it; the newest is the last.
+        var direct: [NodeUUID: [SessionEndpoint]] = [:]
         /// Sessions whose way is broken and that may come back; none of them is in `sessions`.
         var suspended: [SessionID: SessionEndpoint] = [:]
-        /// Of them, the one with each node: a node has one direct session, so it may leave one behind.
-        var suspendedWith: [NodeUUID: SessionEndpoint] = [:]
+        /// Of them, the one with each worker: it has one direct session, so it may leave one behind.
+        var suspendedWith: [PeerWorker: SessionEndpoint] = [:]
         /// How many of `sessions` are with each node.
         var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
@@ -45,7 +46,21 @@ final class KernelState: Sendable {
             sessions[session.id] = nil
             guard case .node(let node) = session.peer else { return }
             counts[node] = counts[node].flatMap { $0 > 1 ? $0 - 1 : nil }
-            if direct[node] === session { direct[node] = nil }
+            direct[node]?.removeAll { $0 === session }
+            if direct[node]?.isEmpty == true { direct[node] = nil }
+        }
+
+        /// Enters a direct session. Of two with the same worker one is given back, to be closed: itself, or the other.
+        mutating func enter(direct session: SessionEndpoint, with node: NodeUUID, own: NodeUUID) -> SessionEndpoint? {
+            var loser: SessionEndpoint?
+            if let index = direct[node]?.firstIndex(where: { $0.way.peerWorker == session.way.peerWorker }) {
+                guard let other = direct[node]?[index], session.isKept(over: other, peer: node, own: own) else {
+                    return session
+                }
+                loser = direct[node]?.remove(at: index)
+            }
+            direct[node, default: []].append(session)
+            return loser
         }
 
         /// How often the session was taken over, as far as it stands or is suspended here.
@@ -53,10 +68,10 @@ final class KernelState: Sendable {
 
         /// Takes a session off those that are suspended.
         mutating func forgetSuspended(_ id: SessionID) {
-            guard let session = suspended.removeValue(forKey: id), case .node(let node) = session.peer,
-                suspendedWith[node] === session
+            guard let session = suspended.removeValue(forKey: id), let worker = session.peerWorker,
+                suspendedWith[worker] === session
             else { return }
-            suspendedWith[node] = nil
+            suspendedWith[worker] = nil
         }
     }
 
@@ -120,7 +135,10 @@ final class KernelState: Sendable {
         tables.withLock { tables in
             guard let attached = tables.attachments[extender] else { return nil }
             if attached.count == 1 { return attached[0] }
-            return attached.max { weight($0.replica, stream) < weight($1.replica, stream) }
+            let key = stream.replica &+ stream.counter
+            return attached.max {
+                Rendezvous.weight(of: $0.replica, for: key) < Rendezvous.weight(of: $1.replica, for: key)
+            }
         }
     }
 
@@ -162,14 +180,14 @@ final class KernelState: Sendable {
 
     func session(_ id: SessionID) -> SessionEndpoint? { tables.withLock { $0.sessions[id] } }
 
-    /// The direct session with a node.
-    func session(with node: NodeUUID) -> SessionEndpoint? { tables.withLock { $0.direct[node] } }
+    /// The direct session with a node; with the worker that came last, where there are several.
+    func session(with node: NodeUUID) -> SessionEndpoint? { tables.withLock { $0.direct[node]?.last } }
 
     var sessions: [SessionEndpoint] { tables.withLock { Array($0.sessions.values) } }
 
     var sessionCount: Int { tables.withLock { $0.sessions.count } }
 
-    /// Enters a session that stands. Of two direct ones with the same node the one that the lower UUID dialled stays
+    /// Enters a session that stands. Of two direct ones with the same worker the one that the lower UUID dialled stays
     /// (same dialler: the newer, since the older's carrier may be dead); the other is given back, to be closed.
     func established(
         _ session: SessionEndpoint, secret: [UInt8], own: NodeUUID, settings: NodeSettingValues
@@ -179,10 +197,7 @@ final class KernelState: Sendable {
             var loser: SessionEndpoint?
             if case .node(let node) = session.peer { tables.counts[node, default: 0] += 1 }
             if case .node(let node) = session.peer, !session.isRelayed {
-                if let other = tables.direct[node] {
-                    loser = keeps(session, over: other, peer: node, own: own) ? other : session
-                }
-                if loser !== session { tables.direct[node] = session }
+                loser = tables.enter(direct: session, with: node, own: own)
             }
             tables.sessions[session.id] = session
             tables.opened.append(SessionNote(row: row(of: session), secret: secret))
@@ -190,13 +205,13 @@ final class KernelState: Sendable {
         }
         guard let (loser, attachments) = entry else { return .full }
         tell(.connected, of: session, to: attachments)
-        if !session.isRelayed, loser !== session, let left = suspended(with: session.peer) { giveUp(left) }
+        if !session.isRelayed, loser !== session, let left = suspended(by: session.peerWorker) { giveUp(left) }
         return .entered(loser: loser)
     }
 
     /// What became of a session that came to stand.
     enum Entry {
-        /// It is entered; `loser`, itself or another with the same node, is to be closed as a duplicate.
+        /// It is entered; `loser`, itself or another with the same worker, is to be closed as a duplicate.
         case entered(loser: SessionEndpoint?)
         /// There are too many.
         case full
@@ -234,7 +249,9 @@ final class KernelState: Sendable {
             tables.leave(session)
             tables.suspended[session.id] = session
             var before: SessionEndpoint?
-            if case .node(let node) = session.peer { before = tables.suspendedWith.updateValue(session, forKey: node) }
+            if let worker = session.peerWorker {
+                before = tables.suspendedWith.updateValue(session, forKey: worker)
+            }
             return (before, tables.attachments.values.flatMap(\.self))
         }
         tell(.suspended(reason: reason), of: session, to: attachments)
@@ -242,7 +259,7 @@ final class KernelState: Sendable {
     }
 
     /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch. Of
-    /// two direct ones with the same node one is to be closed, as when one comes to stand.
+    /// two direct ones with the same worker one is to be closed, as when one comes to stand.
     func resumed(_ session: SessionEndpoint, own: NodeUUID) -> Return {
         let entry = tables.withLock { tables -> (SessionEndpoint?, SessionEndpoint?, [Attachment])? in
             if let known = tables.epoch(of: session.id), known >= session.epoch { return nil }
@@ -253,10 +270,7 @@ final class KernelState: Sendable {
             var loser: SessionEndpoint?
             if case .node(let node) = session.peer {
                 tables.counts[node, default: 0] += 1
-                if let other = tables.direct[node] {
-                    loser = keeps(session, over: other, peer: node, own: own) ? other : session
-                }
-                if loser !== session { tables.direct[node] = session }
+                loser = tables.enter(direct: session, with: node, own: own)
             }
             tables.opened.append(SessionNote(row: row(of: session)))
             return (before, loser, tables.attachments.values.flatMap(\.self))
@@ -273,7 +287,7 @@ final class KernelState: Sendable {
 
     /// What became of a session that goes on.
     enum Return {
-        /// It stands; `loser`, itself or another with the same node, is to be closed as a duplicate.
+        /// It stands; `loser`, itself or another with the same worker, is to be closed as a duplicate.
         case stands(loser: SessionEndpoint?)
         /// It has gone on over a newer connection already.
         case late
@@ -292,10 +306,10 @@ final class KernelState: Sendable {
     /// Whether this session's way is broken and it may come back.
     func isSuspended(_ session: SessionEndpoint) -> Bool { tables.withLock { $0.suspended[session.id] === session } }
 
-    /// What the node left behind when its connection broke: it began afresh instead of going on.
-    private func suspended(with peer: PeerName) -> SessionEndpoint? {
-        guard case .node(let node) = peer else { return nil }
-        return tables.withLock { $0.suspendedWith[node] }
+    /// What the worker left behind when its connection broke: it began afresh instead of going on.
+    private func suspended(by worker: PeerWorker?) -> SessionEndpoint? {
+        guard let worker else { return nil }
+        return tables.withLock { $0.suspendedWith[worker] }
     }
 
     var suspendedCount: Int { tables.withLock { $0.suspended.count } }
@@ -366,12 +380,6 @@ final class KernelState: Sendable {
         }
     }
 
-    private func keeps(_ new: SessionEndpoint, over old: SessionEndpoint, peer: NodeUUID, own: NodeUUID) -> Bool {
-        if new.isInbound == old.isInbound { return true }
-        let lowerDials = own < peer
-        return new.isInbound != lowerDials
-    }
-
     private func row(of session: SessionEndpoint) -> SessionRow {
         let node: NodeUUID? = if case .node(let node) = session.peer { node } else { nil }
         return SessionRow(
@@ -383,12 +391,4 @@ final class KernelState: Sendable {
 /// Makes sessions on request: over a connection that is there, a new one, or relays.
 protocol SessionConnector: Sendable {
     func connect(_ request: ConnectRequest, for extender: ExtenderID) async -> Result<SessionID, ConnectFailure>
-}
-
-/// A number that is large for one replica and small for the others, differently for each stream (splitmix64).
-private func weight(_ replica: UInt64, _ stream: StreamID) -> UInt64 {
-    var value = replica ^ (stream.replica &+ 0x9e37_79b9_7f4a_7c15 &* (stream.counter | 1))
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
 }

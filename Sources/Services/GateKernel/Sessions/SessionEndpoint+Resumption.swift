@@ -14,10 +14,23 @@ extension SessionEndpoint {
         let address: IPAddress?
         /// The not-after of the certificate that the other side showed first; `nil` for an anonymous one.
         let certifiedUntil: UnixTime?
+        /// The number of the worker at the other side among those of its node; of no meaning for an anonymous one.
+        var peerWorker: UInt64 = 0
         /// Whether the session may go on over another connection when this one breaks.
         var isResumable = false
         /// The version of the protocol that both speak.
         var version = PeerVersions.spoken.highest
+    }
+
+    /// The worker at the other side, where it has proven itself.
+    var peerWorker: PeerWorker? { peer.node.map { PeerWorker(node: $0, worker: way.peerWorker) } }
+
+    /// Whether this direct session stays rather than `other` with the same worker: the one that the lower UUID dialled;
+    /// by the same dialler the newer, this one, since the older's carrier may be dead.
+    func isKept(over other: SessionEndpoint, peer: NodeUUID, own: NodeUUID) -> Bool {
+        if isInbound == other.isInbound { return true }
+        let lowerDials = own < peer
+        return isInbound != lowerDials
     }
 
     /// Another endpoint carries the session on.
@@ -47,4 +60,10 @@ extension SessionEndpoint {
 
     /// Whether nothing carries the session any more.
     var isOver: Bool { driver == nil }
+}
+
+/// One worker of a node: sessions are between workers.
+struct PeerWorker: Hashable {
+    let node: NodeUUID
+    let worker: UInt64
 }

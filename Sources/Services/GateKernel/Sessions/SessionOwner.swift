@@ -115,7 +115,7 @@ final class SessionOwner {
             id: established.session, peer: peer.node.map { .node($0) } ?? .anonymous, eventLoop: eventLoop,
             way: SessionEndpoint.Way(
                 isRelayed: origin.isRelayed, isInbound: isInbound, isHiding: isHiding, address: origin.address?.ip,
-                certifiedUntil: proof?.notAfter,
+                certifiedUntil: proof?.notAfter, peerWorker: proof?.worker ?? 0,
                 isResumable: resumes && !origin.isRelayed && !isHiding && peer.node != nil,
                 version: established.version),
             since: SystemClock.wall(), driver: driver, kernel: host.kernel)
@@ -208,7 +208,7 @@ final class SessionOwner {
         switch host.entered(session, proof) {
         case .entered(let loser):
             endpoint = session
-            // Of two sessions with one node the asker gets the one that stays.
+            // Of two sessions with one worker the asker gets the one that stays.
             let kept = loser === session ? session.peer.node.flatMap { host.kernel.session(with: $0) } : session
             outcome?.succeed(kept ?? session)
             outcome = nil
@@ -265,6 +265,7 @@ final class SessionOwner {
 /// What is kept of a peer's certificate for as long as its session stands.
 struct PeerProof {
     let bundleHash: [UInt8]
+    let worker: UInt64
     let features: UInt64
     let notAfter: UnixTime
 
@@ -273,6 +274,7 @@ struct PeerProof {
 
     init(_ certificate: WorkerCertificate) {
         bundleHash = certificate.bundle.hash
+        worker = certificate.worker
         features = certificate.features
         notAfter = certificate.notAfter
     }
