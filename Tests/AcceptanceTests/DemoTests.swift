@@ -7,6 +7,16 @@ extension Acceptance {
         /// Every number of relays at night, the ends and the usual one otherwise.
         static let hops = ProcessInfo.processInfo.environment["GATE_NIGHTLY"] == "1" ? Array(0...8) : [0, 3, 8]
 
+        @Test func `nodes with several workers carry circuits over the same relays`() async throws {
+            let done = try await blocking {
+                try ChildProcess.run(
+                    Acceptance.programs.quantumgate,
+                    ["demo", "--hops", "2", "--workers", "3", "--check", "--megabytes", "8"], within: 180)
+            }
+            #expect(done.code == 0, "\(done.output)")
+            #expect(done.output.contains("all as it should be"))
+        }
+
         @Test(arguments: hops)
         func `ends with 0 within 180 seconds`(hops: Int) async throws {
             let megabytes = Acceptance.isOptimised && hops == 3 ? 256 : 8

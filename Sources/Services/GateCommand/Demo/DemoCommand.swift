@@ -17,6 +17,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Relays between the origin and the exit, 0 to 8.")
     var hops = 3
 
+    @Option(help: "Kernel workers of each node, 1 to 4.")
+    var workers = 1
+
     @Flag(help: "Download, compare, kill a relay, and end: exit code 0 if all was as it should be.")
     var check = false
 
@@ -34,6 +37,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...8).contains(hops) else { throw ValidationError("--hops is a number from 0 to 8") }
+        guard (1...4).contains(workers) else { throw ValidationError("--workers is a number from 1 to 4") }
         guard (1...4096).contains(megabytes) else { throw ValidationError("--megabytes is a number from 1 to 4096") }
     }
 
@@ -56,7 +60,9 @@ struct DemoCommand: AsyncParsableCommand {
 
     private func act(in folder: String, voice: DemoVoice) async throws -> Bool {
         let programs = programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram()
-        let network = try await DemoNetwork.start(hops: hops, in: folder, programs: programs) { voice.say($0) }
+        let network = try await DemoNetwork.start(hops: hops, in: folder, programs: programs, workers: workers) {
+            voice.say($0)
+        }
         do {
             let web = try await DemoWebServer.start(group: MultiThreadedEventLoopGroup.singleton)
             if check {

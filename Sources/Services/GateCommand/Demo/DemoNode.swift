@@ -32,6 +32,7 @@ package final class DemoNode: Sendable {
     package let portBase: UInt16
     /// The address on which other nodes reach it, and where it listens on this machine.
     package let host: String
+    private let workers: Int
     private let programs: ProgramFolder
     private let supervisor = Mutex<ChildProcess?>(nil)
 
@@ -51,6 +52,7 @@ package final class DemoNode: Sendable {
         self.portBase = portBase
         self.programs = programs
         self.host = host
+        self.workers = workers
         directory = "\(parent)/\(name)"
         let listen = Endpoint(host: host, port: portBase)
         let made = try ChildProcess.run(
@@ -172,8 +174,10 @@ package final class DemoNode: Sendable {
         return String(line)
     }
 
-    /// What its kernel tells about itself now.
-    package func observe() throws -> NodeObservation { try NodeObservation(admin: kernelAdmin) }
+    /// What its workers tell about themselves now, in one.
+    package func observe() throws -> NodeObservation {
+        try (1..<workers).reduce(into: try observe(worker: 0)) { $0.add(try observe(worker: $1)) }
+    }
 
     /// What one of its workers, counted from 0, tells about itself now.
     package func observe(worker index: Int) throws -> NodeObservation {

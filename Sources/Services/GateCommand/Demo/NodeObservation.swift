@@ -1,7 +1,7 @@
 import Foundation
 package import GateModel
 
-/// What a kernel tells about itself at its admin port.
+/// What a kernel worker, or several of a node, tell about themselves at their admin ports.
 package struct NodeObservation: Sendable {
     /// A circuit that the node began.
     package struct Circuit: Sendable, Hashable {
@@ -10,16 +10,16 @@ package struct NodeObservation: Sendable {
     }
 
     /// The status as JSON text.
-    package let status: String
-    package let sessionCount: Int
+    package private(set) var status: String
+    package private(set) var sessionCount: Int
     /// Versions of the peer protocol that its sessions speak.
-    package let versions: Set<Int>
+    package private(set) var versions: Set<Int>
     /// Circuits of which this node has a part: its own, and those it carries for others.
-    package let circuitCount: Int
+    package private(set) var circuitCount: Int
     /// Circuits that this node began.
-    package let circuits: [Circuit]
+    package private(set) var circuits: [Circuit]
     /// Bytes that this node passed on for others.
-    package let forwardedBytes: Int
+    package private(set) var forwardedBytes: Int
 
     /// Asks `/status` and `/metrics`; blocks its thread.
     package init(admin: Endpoint) throws {
@@ -37,6 +37,16 @@ package struct NodeObservation: Sendable {
             let path = names.compactMap { NodeUUID(text: $0) }
             return path.isEmpty ? nil : Circuit(path: path)
         }
+    }
+
+    /// What another worker of the node tells.
+    mutating func add(_ other: NodeObservation) {
+        status += "\n\(other.status)"
+        sessionCount += other.sessionCount
+        versions.formUnion(other.versions)
+        circuitCount += other.circuitCount
+        circuits += other.circuits
+        forwardedBytes += other.forwardedBytes
     }
 }
 
