@@ -18,19 +18,35 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `host:port` or `[v6]:port`; `nil` where the host is empty, too long, or has a character no host has.
     public init?(text: some StringProtocol) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+        var text = String(text)
+        guard let endpoint = text.withUTF8(Endpoint.init(bytes:)) else { return nil }
+        self = endpoint
+    }
+
+    /// Pages of peers have hundreds of them: bytes, not characters.
+    private init?(bytes: UnsafeBufferPointer<UInt8>) {
+        let colonByte = UInt8(ascii: ":")
+        guard let colon = bytes.lastIndex(of: colonByte), let port = Endpoint.port(bytes[(colon + 1)...]) else {
             return nil
         }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = String(host.dropFirst().dropLast())
-        } else if host.contains(":") {
+        var host = bytes[..<colon]
+        if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(colonByte) {
             return nil
         }
-        guard !host.isEmpty, host.utf8.count <= Endpoint.hostBytesMax, host.utf8.allSatisfy(isHostCharacter) else {
-            return nil
+        guard (1...Endpoint.hostBytesMax).contains(host.count), host.allSatisfy(isHostCharacter) else { return nil }
+        self.init(host: String(decoding: host, as: UTF8.self), port: port)
+    }
+
+    private static func port(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt16? {
+        guard (1...5).contains(digits.count) else { return nil }
+        var number: UInt32 = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            number = number * 10 + UInt32(digit - UInt8(ascii: "0"))
         }
-        self.init(host: host, port: port)
+        return UInt16(exactly: number)
     }
 
     /// `host:port`, an IPv6 literal in brackets.

@@ -14,12 +14,13 @@ public struct UUIDBytes: Hashable, Sendable, Comparable {
     }
 
     /// Reads exactly sixteen bytes; `nil` for any other count.
-    public init?(bytes: some Collection<UInt8>) {
+    @inlinable public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
-            if index < 8 { high = high << 8 | UInt64(byte) } else { low = low << 8 | UInt64(byte) }
+        for byte in bytes {
+            high = high << 8 | low >> 56
+            low = low << 8 | UInt64(byte)
         }
         self.init(high: high, low: low)
     }
@@ -47,10 +48,7 @@ public struct UUIDBytes: Hashable, Sendable, Comparable {
     }
 
     /// The sixteen bytes in order.
-    public var bytes: [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: high >> (56 - 8 * $0)) }
-            + (0..<8).map { UInt8(truncatingIfNeeded: low >> (56 - 8 * $0)) }
-    }
+    public var bytes: [UInt8] { withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) } }
 
     /// The 36-character text form.
     public var text: String {

@@ -24,6 +24,7 @@ package class Link {
     let delegate: (any LinkDelegate)?
     let desk: LinkRequestDesk
     private(set) var isOpen = false
+    private var flushesSoon = false
 
     struct Terms {
         var isDialled: Bool
@@ -63,6 +64,17 @@ package class Link {
 
     /// Lets everything queued leave. Once per batch, not once per frame.
     package func flush() {}
+
+    /// Lets what is queued leave once the loop has run what waits for it now: of many callers at the same moment the frames
+    /// go together.
+    package final func flushSoon() {
+        guard !flushesSoon else { return }
+        flushesSoon = true
+        eventLoop.assumeIsolated().execute { [self] in
+            flushesSoon = false
+            flush()
+        }
+    }
 
     /// Says why and closes. The delegate is told at once.
     package final func close(_ goAway: LinkGoAway) {

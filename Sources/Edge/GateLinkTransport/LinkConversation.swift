@@ -57,15 +57,10 @@ final class LinkConversation: Sendable {
     }
 
     private func perform(_ work: LinkWork) async {
-        let reply = await withTaskGroup(of: LinkReply?.self) { group in
-            group.addTask { await self.answer(work) }
-            group.addTask {
-                for await status in work.stops { return LinkReply(status: status) }
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
+        let reply = await withUnsafeCurrentTask { task in
+            work.begin(in: task)
+            defer { work.end() }
+            return await self.answer(work)
         }
         eventLoop.execute { self.desk.value.ended(work, with: reply) }
     }

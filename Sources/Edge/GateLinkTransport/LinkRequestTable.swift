@@ -60,7 +60,7 @@ final class LinkRequestTable {
         guard !isFull else { return waiting.append((id, request)) }
         sent.insert(id)
         link.send(.request(id: id, request))
-        link.flush()
+        link.flushSoon()
     }
 
     func start(_ request: LinkRequest, ticket: LinkRequestTicket, watch: WatchContinuation) {
@@ -154,7 +154,7 @@ final class LinkRequestTable {
             link.send(.request(id: id, request))
             hasSent = true
         }
-        if hasSent { link.flush() }
+        if hasSent { link.flushSoon() }
     }
 
     private func nextID() -> UInt32 {

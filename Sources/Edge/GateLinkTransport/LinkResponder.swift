@@ -1,5 +1,6 @@
 package import GateLink
 package import NIOCore
+import Synchronization
 
 /// Answers requests, off the event loop; called at once for as many requests as the service allows per link.
 ///
@@ -31,15 +32,37 @@ final class LinkWork: Sendable {
     let id: UInt32
     let request: LinkRequest
     let peer: LinkPeer
-    /// Ends the work early, with this status.
-    let stops: AsyncStream<LinkReply.Status>
-    let stop: AsyncStream<LinkReply.Status>.Continuation
+    private let state = Mutex(State())
+
+    /// `@unchecked Sendable`: a task's reference is kept from ``begin(in:)`` to ``end()`` only, while the task lives.
+    private struct State: @unchecked Sendable {
+        var task: UnsafeCurrentTask?
+        var isStopped = false
+    }
 
     init(id: UInt32, request: LinkRequest, peer: LinkPeer) {
         self.id = id
         self.request = request
         self.peer = peer
-        (stops, stop) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
+    }
+
+    /// The task that does the work: ``stop()`` cancels it until ``end()``.
+    func begin(in task: UnsafeCurrentTask?) {
+        let kept = State(task: task)
+        state.withLock { state in
+            if state.isStopped { kept.task?.cancel() }
+            state.task = kept.task
+        }
+    }
+
+    func end() { state.withLock { $0.task = nil } }
+
+    /// Cancels the work, whether it has begun or not; from any thread.
+    func stop() {
+        state.withLock { state in
+            state.isStopped = true
+            state.task?.cancel()
+        }
     }
 }
 
@@ -151,7 +174,7 @@ final class LinkRequestDesk {
         guard let entry = entries[id], !entry.isAnswered else { return }
         entries[id]?.isAnswered = true
         entry.deadline?.cancel()
-        entry.work.stop.yield(status)
+        entry.work.stop()
         if status != .cancelled { answer(id, LinkReply(status: status)) }
     }
 
@@ -162,6 +185,6 @@ final class LinkRequestDesk {
             reply = LinkReply(status: .failed, reason: "the reply is longer than a frame")
         }
         link.send(.reply(id: id, reply))
-        link.flush()
+        link.flushSoon()
     }
 }
