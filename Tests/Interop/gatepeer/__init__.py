@@ -1,1 +1,1 @@
-"""A second implementation of QuantumGate's peer protocol, written from the articles Handshake, Sessions and Resumption."""
+"""A second implementation of QuantumGate's peer protocol, from the articles Handshake, Sessions and Resumption."""

@@ -1,6 +1,8 @@
 """Masked flights: header, choices, padding, and the global shared secret (article Handshake, section Flights)."""
 
+import hashlib
 import os
+import re
 import secrets
 import struct
 import time
@@ -9,6 +11,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from .suites import OFFERS, Refused, Suite, hkdf, hkdf_expand, label
 
@@ -33,6 +36,15 @@ class SharedSecret:
     """The network's global shared secret, 32 bytes."""
 
     value: bytes
+
+    @classmethod
+    def of(cls, text: str) -> "SharedSecret":
+        """From what stands in the file: 64 hexadecimal digits, or a passphrase."""
+        if re.fullmatch("[0-9a-fA-F]{64}", text):
+            return cls(bytes.fromhex(text))
+        salt = hashlib.sha256(b"QuantumGate shared secret passphrase v1").digest()[:16]
+        stretch = Argon2id(salt=salt, length=32, iterations=3, lanes=1, memory_cost=256 << 10)
+        return cls(stretch.derive(text.encode()))
 
     @property
     def masking_key(self) -> bytes:
@@ -64,11 +76,12 @@ class Choices:
     @classmethod
     def decode(cls, encoded: bytes) -> "Choices":
         versions, kind, pattern, context = encoded[:4]
-        if kind != HANDSHAKE or pattern not in (1, 2):
-            raise Refused("kind or pattern not ours")
+        lowest, highest = versions >> 4, versions & 15
+        if not 1 <= lowest <= highest or kind != HANDSHAKE or pattern not in (1, 2) or context not in (1, 2, 3):
+            raise NotIntelligible("header that nobody writes")
         (minute,) = struct.unpack(">I", encoded[10:14])
         suite = Suite.of(encoded[4:7])
-        return cls(versions >> 4, versions & 15, pattern, suite, minute, encoded[7:10], kind, context)
+        return cls(lowest, highest, pattern, suite, minute, encoded[7:10], kind, context)
 
 
 def minute_now() -> int:

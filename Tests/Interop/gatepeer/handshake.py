@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from .flights import HEAD_BYTES, MINUTES_TOLERATED, PEER_CONTEXT, SEED_BYTES, Choices, Mask, NotIntelligible, SharedSecret, minute_now
+from .flights import (
+    HEAD_BYTES, MINUTES_TOLERATED, PEER_CONTEXT, SEED_BYTES, Choices, Mask, NotIntelligible, SharedSecret, minute_now,
+)
 from .identity import CERTIFICATE_BYTES, Certificate, Identity
 from .noise import MUTUAL, NoiseHandshake
 from .records import SessionSecrets, resumption_proof
@@ -50,7 +52,8 @@ class Side:
         self.first = choices
         prologue = bytes([choices.context]) + choices.encode()
         psk = self.secret.psk if self.secret else None
-        self.noise = NoiseHandshake(choices.suite, choices.pattern, self.is_initiator, prologue, self.identity.static, psk)
+        static = self.identity.static
+        self.noise = NoiseHandshake(choices.suite, choices.pattern, self.is_initiator, prologue, static, psk)
 
     def _later_choices(self) -> bytes:
         first = self.first
@@ -149,8 +152,6 @@ class Responder(Side):
             raise NotIntelligible("stale minute")
         seen.admit(seed)
         choices = Choices.decode(choices_bytes)
-        if choices.lowest_version > choices.highest_version or choices.lowest_version == 0:
-            raise Refused("versions")
         self.version = min(choices.highest_version, self.versions[1])
         if self.version < max(choices.lowest_version, self.versions[0]):
             raise Refused("no version in common")

@@ -98,7 +98,9 @@ class Identity:
         self.bundle = b"\x01\x01" + self.signing.public_key().public_bytes_raw()
         self.uuid = node_uuid(self.bundle)
 
-    def certificate(self, not_before: int | None = None, lifetime: int = LIFETIME_MAX, features: int = 0) -> Certificate:
+    def certificate(
+        self, not_before: int | None = None, lifetime: int = LIFETIME_MAX, features: int = 0
+    ) -> Certificate:
         """A new certificate; by default one that begins ten minutes ago and lasts as long as any may."""
         begin = int(time.time()) - 600 if not_before is None else not_before
         body = b"\x01" + self.bundle + self.static.public_key().public_bytes_raw() + self.worker

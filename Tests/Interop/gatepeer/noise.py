@@ -1,4 +1,4 @@
-"""The Noise Protocol Framework, revision 34, with the hfs extension: patterns XXhfs and NXhfs, with and without psk0."""
+"""The Noise Protocol Framework, revision 34 with the hfs extension: XXhfs and NXhfs, with and without psk0."""
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 

@@ -24,7 +24,8 @@ class SessionSecrets:
 
     @property
     def root(self) -> bytes:
-        return self.suite.expand(self.chaining_key, label("QuantumGate root v1") + self.handshake_hash, self.suite.hash_bytes)
+        info = label("QuantumGate root v1") + self.handshake_hash
+        return self.suite.expand(self.chaining_key, info, self.suite.hash_bytes)
 
     @property
     def session_id(self) -> bytes:
@@ -32,7 +33,8 @@ class SessionSecrets:
 
     def key(self, text: str, direction: int, byte_count: int) -> bytes:
         """A record key or length key; the epoch is 0."""
-        return self.suite.expand(self.root, label(text) + self.suite.numbers + bytes([direction]) + bytes(4), byte_count)
+        info = label(text) + self.suite.numbers + bytes([direction]) + bytes(4)
+        return self.suite.expand(self.root, info, byte_count)
 
     @property
     def resumption_secret(self) -> bytes:

@@ -12,7 +12,7 @@ from .identity import Certificate, Identity
 from .messages import Close, Extenders, Message, Ping, Pong
 from .noise import MUTUAL
 from .records import FROM_INITIATOR, FROM_RESPONDER, RecordDirection
-from .suites import Refused, Suite
+from .suites import Suite
 
 PATIENCE = 10.0
 
@@ -45,8 +45,9 @@ class Session:
         self.connection, self.established = connection, established
         directions = [RecordDirection(established.secrets, number) for number in (FROM_INITIATOR, FROM_RESPONDER)]
         self.sealing, self.opening = directions if established.is_initiator else reversed(directions)
+        self.arrived = bytearray()
         self.waiting: list[Message] = []
-        self.pings_answered = 0
+        self.answers_pings, self.pings_answered = True, 0
         self.extenders: tuple[bytes, ...] | None = None
 
     def send(self, *sent: Message) -> None:
@@ -59,20 +60,40 @@ class Session:
         """The next message but pings and lists of extenders, which are noted here."""
         while not self.waiting:
             self.connection.settimeout(patience)
-            masked = read_exactly(self.connection, 2)
-            rest = read_exactly(self.connection, self.opening.rest_count(masked))
-            self.waiting += [message for message in messages.decode(self.opening.open(masked, rest)) if not self._note(message)]
+            found = messages.decode(self._receive_record())
+            self.waiting += [message for message in found if not self._note(message)]
         message = self.waiting.pop(0)
         if isinstance(message, Close):
             self.connection.close()
             raise Ended(message.reason)
         return message
 
+    def _receive_record(self) -> bytes:
+        """A record's plaintext. What came of a record stays when time runs out before its end."""
+        self._await(2)
+        masked = bytes(self.arrived[:2])
+        count = self.opening.rest_count(masked)
+        self._await(2 + count)
+        rest = bytes(self.arrived[2 : 2 + count])
+        del self.arrived[: 2 + count]
+        return self.opening.open(masked, rest)
+
+    def _await(self, byte_count: int) -> None:
+        while len(self.arrived) < byte_count:
+            try:
+                part = self.connection.recv(1 << 16)
+            except (ConnectionResetError, BrokenPipeError):
+                part = b""
+            if not part:
+                raise Ended
+            self.arrived += part
+
     def _note(self, message: Message) -> bool:
         match message:
             case Ping(number):
-                self.send(Pong(number))
-                self.pings_answered += 1
+                if self.answers_pings:
+                    self.send(Pong(number))
+                    self.pings_answered += 1
             case Extenders(extenders):
                 self.extenders = extenders
             case _:

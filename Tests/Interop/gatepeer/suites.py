@@ -113,9 +113,10 @@ def label(text: str) -> bytes:
 
 
 def hkdf_expand(key: bytes, info: bytes, byte_count: int, hash_function=hashlib.sha256) -> bytes:
-    block, output = b"", b""
+    block, output, number = b"", b"", 0
     while len(output) < byte_count:
-        block = hmac.new(key, block + info + bytes([len(output) // hash_function().digest_size + 1]), hash_function).digest()
+        number += 1
+        block = hmac.new(key, block + info + bytes([number]), hash_function).digest()
         output += block
     return output[:byte_count]
 
