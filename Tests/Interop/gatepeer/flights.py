@@ -118,7 +118,7 @@ class Mask:
         plain_count, message_count = struct.unpack(">HH", header[CHOICES_BYTES:])
         rest = plain_count + TAG_BYTES
         if message_count > plain_count or HEAD_BYTES + rest > FLIGHT_BYTES_MAX:
-            raise Refused("flight's lengths")
+            raise NotIntelligible("flight's lengths")
         return header[:CHOICES_BYTES], rest, message_count
 
     def open_body(self, flight: int, seed: bytes, body: bytes, message_count: int) -> bytes:

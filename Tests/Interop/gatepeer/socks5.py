@@ -1,4 +1,4 @@
-"""What the SOCKS5 extender says on its streams (article Sessions, section The stream of the SOCKS5 extender)."""
+"""What the SOCKS5 extender says on its streams (article Streams of the SOCKS5 extender)."""
 
 import ipaddress
 import struct
