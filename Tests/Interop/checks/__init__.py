@@ -1,0 +1,1 @@
+"""Checks of `gatepeer` against real nodes, in both roles."""

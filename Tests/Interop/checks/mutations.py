@@ -1,0 +1,212 @@
+"""Changed, cut and repeated flights and records: a node answers nothing to them, and no session comes to stand."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from cryptography.hazmat.primitives.asymmetric import mlkem
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from gatepeer.flights import Choices, Mask, SharedSecret, minute_now
+from gatepeer.handshake import Initiator, read_flight
+from gatepeer.identity import Identity
+from gatepeer.messages import Ping, Pong, encode
+from gatepeer.noise import MUTUAL
+from gatepeer.session import Ended, dial, read_exactly
+from gatepeer.suites import Refused, Suite
+
+from .nodes import RealNode
+from .report import Report, eventually, expect
+
+AT_ONCE = 48
+QUIET_SECONDS = 0.25
+CLOSE_SECONDS = 15
+FLOOD = bytes(1 << 17)
+SESSIONS = "gate_sessions_established_total"
+
+
+def flip(data: bytes, position: int) -> bytes:
+    return data[:position] + bytes([data[position] ^ 1 << position % 8]) + data[position + 1 :]
+
+
+def is_refused(connection: socket.socket, is_cut: bool = False) -> bool:
+    """Whether nothing is answered and the connection ends.
+
+    A node reads on after what it does not understand, so it is given plenty to read, after a time in which an answer
+    would have come. A flight that was only cut off ends with the connection's sending half.
+    """
+    try:
+        connection.settimeout(QUIET_SECONDS)
+        try:
+            return connection.recv(1) == b""
+        except TimeoutError:
+            pass
+        connection.settimeout(CLOSE_SECONDS)
+        connection.shutdown(socket.SHUT_WR) if is_cut else connection.sendall(FLOOD)
+        return connection.recv(1) == b""
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    except TimeoutError:
+        return False
+
+
+class Mutations:
+    """Sends many changed handshakes at once to one node."""
+
+    def __init__(self, node: RealNode, secret: SharedSecret | None):
+        self.node, self.secret = node, secret
+
+    def initiator(self) -> Initiator:
+        return Initiator(Identity(), self.node.uuid, self.secret)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(self.node.address, timeout=CLOSE_SECONDS)
+
+    def first(self, change, is_cut: bool = False) -> bool:
+        """Whether a first flight, changed by `change`, is refused; each is a fresh one."""
+        with self.connect() as connection:
+            connection.sendall(change(self.initiator().write_first()))
+            return is_refused(connection, is_cut)
+
+    def third(self, change, is_cut: bool = False) -> bool:
+        with self.connect() as connection:
+            side = self.initiator()
+            connection.sendall(side.write_first())
+            side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
+            connection.sendall(change(side.write_third()))
+            return is_refused(connection, is_cut)
+
+    def record(self, change, is_cut: bool = False) -> bool:
+        """Whether a session ends without a word, and without a pong, at a changed ping."""
+        session = dial(self.node.address, self.node.uuid, Identity(), self.secret)
+        session.ping()
+        session.connection.sendall(change(session.sealing.seal(encode(Ping(7)), padding=4)))
+        return is_refused(session.connection, is_cut)
+
+    def all_refused(self, kind, changes, is_cut: bool = False) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = list(pool.map(lambda change: kind(change, is_cut), changes))
+        expect(all(results), f"{results.count(False)} of {len(results)} were answered or left open")
+
+
+def flips(byte_count: int, step: int):
+    return [lambda data, position=position: flip(data, position % len(data)) for position in range(0, byte_count, step)]
+
+
+def cuts(byte_count: int, step: int):
+    return [lambda data, count=count: data[: 1 + count % (len(data) - 1)] for count in range(1, byte_count, step)]
+
+
+def check(report: Report, node: RealNode, secret: SharedSecret | None, step: int) -> None:
+    """`step`: every so many bytes of a flight one is flipped."""
+    mutations = Mutations(node, secret)
+    word = "with" if secret else "without"
+    side = mutations.initiator()
+    first_count = len(side.write_first())
+    with report.check(f"the checks of changed flights see an answer where one comes ({word} shared secret)"):
+        expect(not mutations.first(lambda flight: flight), "flight 2")
+        expect(not mutations.third(lambda flight: flight), "a list of extenders")
+        expect(not mutations.record(lambda record: record), "a pong")
+    before = node.metric(SESSIONS)
+    with report.check(f"flight 1 with a byte flipped, each {step} of {first_count}, {word} shared secret"):
+        mutations.all_refused(mutations.first, flips(first_count, step))
+    with report.check(f"flight 1 cut off, {word} shared secret"):
+        mutations.all_refused(mutations.first, cuts(first_count, max(step, 41)), is_cut=True)
+    third_count = 66 + 16 + 48 + 14 + 163 + 16
+    where = f"each {step} of {third_count} and in its padding"
+    with report.check(f"flight 3 with a byte flipped, {where}, {word} shared secret"):
+        mutations.all_refused(mutations.third, flips(third_count + 64, step))
+    with report.check(f"flight 3 cut off, {word} shared secret"):
+        mutations.all_refused(mutations.third, cuts(third_count, max(step, 41)), is_cut=True)
+    with report.check("no session came to stand of all these"):
+        expect(eventually(lambda: node.metric("gate_handshakes") == 0), "handshakes that wait")
+        expect(node.metric(SESSIONS) == before, "sessions")
+    check_repeats(report, mutations)
+    check_records(report, mutations)
+
+
+def check_repeats(report: Report, mutations: Mutations) -> None:
+    node, secret = mutations.node, mutations.secret
+    with report.check("flight 1 repeated is not answered again"):
+        repeated = mutations.initiator().write_first()
+        expect(not mutations.first(lambda _: repeated), "the first is answered")
+        expect(mutations.first(lambda _: repeated), "the second is not")
+    with report.check("flight 3 of another handshake is refused"):
+        with mutations.connect() as connection:
+            side = mutations.initiator()
+            connection.sendall(side.write_first())
+            side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
+            other = side.write_third()
+        expect(mutations.third(lambda _: other), "refused")
+    with report.check("flight 3 sealed again with other choices is refused"):
+        expect(third_with_other_choices(mutations), "refused")
+    for minutes in (-7, 7):
+        with report.check(f"flight 1 of a clock that is {minutes} minutes off is refused"):
+            expect(mutations.first(lambda _: mutations.initiator().write_first(minute_now() + minutes)), "refused")
+    with report.check("flight 1 to another UUID is refused"):
+        other_uuid = Identity().uuid
+        expect(mutations.first(lambda _: Initiator(Identity(), other_uuid, secret).write_first()), "refused")
+    with report.check("flight 1 with another shared secret, or with one where there is none, is refused"):
+        wrong = SharedSecret(bytes(range(32)))
+        expect(mutations.first(lambda _: Initiator(Identity(), node.uuid, wrong).write_first()), "refused")
+    if secret is None:
+        check_public_keys(report, mutations)
+    else:
+        with report.check("flight 1 without the shared secret is refused"):
+            expect(mutations.first(lambda _: Initiator(Identity(), node.uuid).write_first()), "refused")
+
+
+def check_public_keys(report: Report, mutations: Mutations) -> None:
+    """Without a shared secret the first Noise message is two public keys, in the clear within the mask."""
+    ephemeral = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    kem_key = mlkem.MLKEM768PrivateKey.generate().public_key().public_bytes_raw()
+
+    def sealed(message: bytes) -> bytes:
+        choices = Choices(1, 2, MUTUAL, Suite(), minute_now()).encode()
+        return Mask(mutations.node.uuid, None).seal(1, choices, message)
+
+    with report.check("an X25519 key whose results are zero, and an ML-KEM key that is not reduced, are refused"):
+        expect(not mutations.first(lambda _: sealed(ephemeral + kem_key)), "sound keys are answered")
+        expect(mutations.first(lambda _: sealed(bytes(32) + kem_key)), "X25519")
+        expect(mutations.first(lambda _: sealed(ephemeral + b"\xff\xff\xff" + kem_key[3:])), "ML-KEM")
+
+
+def third_with_other_choices(mutations: Mutations) -> bool:
+    """What somebody in the middle who knows the mask could do: change the header and leave the Noise message."""
+    with mutations.connect() as connection:
+        side = mutations.initiator()
+        connection.sendall(side.write_first())
+        side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
+        flight = side.write_third()
+        choices, rest, count = side.mask.open_head(3, flight[:66])
+        message = side.mask.open_body(3, flight[:32], flight[66 : 66 + rest], count)
+        earlier = choices[:10] + (int.from_bytes(choices[10:14], "big") - 1).to_bytes(4, "big")
+        connection.sendall(side.mask.seal(3, earlier, message))
+        return is_refused(connection)
+
+
+def check_records(report: Report, mutations: Mutations) -> None:
+    record_count = 2 + 9 + 4 + 16
+    with report.check(f"a record with a byte flipped, each of {record_count}"):
+        mutations.all_refused(mutations.record, flips(record_count, 1))
+    with report.check("a record cut off"):
+        mutations.all_refused(mutations.record, cuts(record_count, 3), is_cut=True)
+    for name, places in {"repeated": (0, 0), "left out": (1,), "in the wrong order": (1, 0)}.items():
+        with report.check(f"a record {name} ends the session without a word"):
+            session = dial(mutations.node.address, mutations.node.uuid, Identity(), mutations.secret)
+            session.ping()
+            records = [session.sealing.seal(encode(Ping(number))) for number in (1, 2)]
+            session.connection.sendall(b"".join(records[place] for place in places))
+            try:
+                if places[0] == 0:
+                    expect(session.receive() == Pong(1), "the first is answered")
+                time.sleep(QUIET_SECONDS)
+                session.connection.sendall(FLOOD)
+                session.receive(CLOSE_SECONDS)
+                raise AssertionError("an answer")
+            except Ended as ended:
+                expect(ended.reason is None, f"reason {ended.reason}")
+            except BrokenPipeError:
+                pass
+            except Refused as refused:
+                raise AssertionError("an answer") from refused

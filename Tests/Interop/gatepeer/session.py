@@ -1,0 +1,205 @@
+"""Sessions over TCP: dialling, answering, and talking in messages (article Sessions)."""
+
+import secrets
+import socket
+import time
+from uuid import UUID
+
+from . import messages
+from .flights import NotIntelligible, SharedSecret
+from .handshake import Established, Initiator, Responder, Resumption, SeenSeeds, read_flight
+from .identity import Certificate, Identity
+from .messages import Close, Extenders, Message, Ping, Pong
+from .noise import MUTUAL
+from .records import FROM_INITIATOR, FROM_RESPONDER, RecordDirection
+from .suites import Suite
+
+PATIENCE = 10.0
+
+
+class Ended(Exception):
+    """The connection closed; `reason` is the close message's, if one came before."""
+
+    def __init__(self, reason: int | None = None):
+        super().__init__(f"closed with reason {reason}" if reason is not None else "closed without a word")
+        self.reason = reason
+
+
+def read_exactly(connection: socket.socket, byte_count: int) -> bytes:
+    found = b""
+    while len(found) < byte_count:
+        try:
+            part = connection.recv(byte_count - len(found))
+        except (ConnectionResetError, BrokenPipeError):
+            part = b""
+        if not part:
+            raise Ended
+        found += part
+    return found
+
+
+class Session:
+    """One session; messages come out of `receive` in order, pings are answered on the way."""
+
+    def __init__(self, connection: socket.socket, established: Established):
+        self.connection, self.established = connection, established
+        directions = [RecordDirection(established.secrets, number) for number in (FROM_INITIATOR, FROM_RESPONDER)]
+        self.sealing, self.opening = directions if established.is_initiator else reversed(directions)
+        self.arrived = bytearray()
+        self.waiting: list[Message] = []
+        self.answers_pings, self.pings_answered = True, 0
+        self.extenders: tuple[bytes, ...] | None = None
+
+    def send(self, *sent: Message) -> None:
+        self.send_record(b"".join(map(messages.encode, sent)))
+
+    def send_record(self, plaintext: bytes) -> None:
+        self.connection.sendall(self.sealing.seal(plaintext))
+
+    def receive(self, patience: float = PATIENCE) -> Message:
+        """The next message but pings and lists of extenders, which are noted here."""
+        while not self.waiting:
+            self.connection.settimeout(patience)
+            found = messages.decode(self._receive_record())
+            self.waiting += [message for message in found if not self._note(message)]
+        message = self.waiting.pop(0)
+        if isinstance(message, Close):
+            self.connection.close()
+            raise Ended(message.reason)
+        return message
+
+    def _receive_record(self) -> bytes:
+        """A record's plaintext. What came of a record stays when time runs out before its end."""
+        self._await(2)
+        masked = bytes(self.arrived[:2])
+        count = self.opening.rest_count(masked)
+        self._await(2 + count)
+        rest = bytes(self.arrived[2 : 2 + count])
+        del self.arrived[: 2 + count]
+        return self.opening.open(masked, rest)
+
+    def _await(self, byte_count: int) -> None:
+        while len(self.arrived) < byte_count:
+            try:
+                part = self.connection.recv(1 << 16)
+            except (ConnectionResetError, BrokenPipeError):
+                part = b""
+            if not part:
+                raise Ended
+            self.arrived += part
+
+    def _note(self, message: Message) -> bool:
+        match message:
+            case Ping(number):
+                if self.answers_pings:
+                    self.send(Pong(number))
+                    self.pings_answered += 1
+            case Extenders(extenders):
+                self.extenders = extenders
+            case _:
+                return False
+        return True
+
+    def receive_until(self, is_it, patience: float = PATIENCE) -> Message:
+        """The next message that is one; others before it are left aside."""
+        deadline = time.monotonic() + patience
+        while True:
+            message = self.receive(max(0.01, deadline - time.monotonic()))
+            if is_it(message):
+                return message
+
+    def ping(self) -> None:
+        """Asks for a pong and waits for it."""
+        number = secrets.randbits(64)
+        self.send(Ping(number))
+        self.receive_until(lambda message: message == Pong(number))
+
+    def close(self, reason: int = messages.CLOSE_DONE) -> None:
+        try:
+            self.send(Close(reason))
+        except OSError:
+            pass
+        self.connection.close()
+
+    def resumption(self) -> Resumption:
+        """What to dial with to go on with this session once its connection is gone."""
+        secrets_of_session = self.established.secrets
+        return Resumption(secrets_of_session.session_id, secrets_of_session.resumption_secret)
+
+
+def dial(
+    address: tuple[str, int], node: UUID, identity: Identity, secret: SharedSecret | None = None,
+    pattern: int = MUTUAL, suite: Suite = Suite(), versions: tuple[int, int] = (1, 2),
+    resumption: Resumption | None = None, certificate: Certificate | None = None, patience: float = PATIENCE,
+) -> Session:
+    """A session with a node. Whether a mutual one stands shows with the responder's first message."""
+    connection = socket.create_connection(address, timeout=patience)
+    try:
+        side = Initiator(identity, node, secret, pattern, suite, versions)
+        connection.sendall(side.write_first())
+        side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
+        if pattern == MUTUAL:
+            connection.sendall(side.write_third(resumption, certificate))
+        return Session(connection, side.established())
+    except BaseException:
+        connection.close()
+        raise
+
+
+class Node:
+    """The responder: answers connections, one at a time, as one node with one worker."""
+
+    def __init__(self, identity: Identity, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2)):
+        self.identity, self.secret, self.versions = identity, secret, versions
+        self.seen = SeenSeeds()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listener.getsockname()
+
+    @property
+    def card(self) -> str:
+        return f"{self.identity.uuid}@{self.address[0]}:{self.address[1]}"
+
+    def accept(self, patience: float = PATIENCE, change_second=lambda flight: flight) -> Session:
+        """The next session; the list of extenders is left to the caller, who must send one first."""
+        self.listener.settimeout(patience)
+        connection, _ = self.listener.accept()
+        connection.settimeout(patience)
+        try:
+            return Session(connection, self._answer(connection, change_second))
+        except NotIntelligible:
+            self._discard(connection)
+            raise
+        except BaseException:
+            connection.close()
+            raise
+
+    def _answer(self, connection: socket.socket, change_second) -> Established:
+        side = Responder(self.identity, self.secret, versions=self.versions)
+
+        def read(byte_count: int) -> bytes:
+            return read_exactly(connection, byte_count)
+
+        _, message = read_flight(side, 1, read, lambda seed, choices: side.read_first_head(seed, choices, self.seen))
+        side.read_first(message)
+        connection.sendall(change_second(side.write_second()))
+        if side.first.pattern != MUTUAL:
+            return side.established_anonymous()
+        return side.read_third(*read_flight(side, 3, read))
+
+    def _discard(self, connection: socket.socket) -> None:
+        """Reads on for a random time or amount and says nothing."""
+        deadline = time.monotonic() + 2 + 8 * secrets.randbelow(1 << 16) / (1 << 16)
+        left = 256 + secrets.randbelow(65_536 - 255)
+        try:
+            while left > 0 and time.monotonic() < deadline:
+                connection.settimeout(max(0.01, deadline - time.monotonic()))
+                part = connection.recv(left)
+                if not part:
+                    break
+                left -= len(part)
+        except OSError:
+            pass
+        connection.close()
+
+    def close(self) -> None:
+        self.listener.close()
