@@ -28,7 +28,7 @@ final class Attachment: @unchecked Sendable {
     /// Streams that one replica may have open at a worker.
     static let streamsMax = 65_536
     /// How long the news that a session began or ended may wait for others, unless something else goes before.
-    static let newsPause = TimeAmount.milliseconds(5)
+    static let newsPause = TimeAmount.milliseconds(20)
 
     /// A stream as its link's side sees it.
     struct LinkStream {

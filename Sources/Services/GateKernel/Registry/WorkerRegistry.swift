@@ -46,7 +46,7 @@ final class WorkerRegistry: Sendable {
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
     /// Pause after each writing, however many ask for the next: what came meanwhile goes in one.
-    static let writePause = Duration.milliseconds(50)
+    static let writePause = Duration.milliseconds(100)
     /// How long the database is asked again whether a session may go on.
     static let resumePatience = Duration.seconds(5)
     /// Pause before it is.
