@@ -1,4 +1,6 @@
 import GateModel
+import GateStore
+import GateTestKit
 import Testing
 
 @testable import GateKernel
@@ -32,6 +34,45 @@ import Testing
             _ = try await home.kernel.host.resumer?.dial(far.uuid, anonymous: false).get()
             try await Task.sleep(for: .milliseconds(300))
             #expect(far.kernel.kernel.sessionCount == 1 && home.kernel.kernel.sessionCount == 1)
+        }
+    }
+
+    @Test func `a session that goes on at a worker lives beside the one that this worker dialled`() async throws {
+        for isLower in [true, false] {
+            try await withKernels(2, resumes: true) { nodes in
+                let lower = nodes[0].uuid < nodes[1].uuid
+                let (home, far) = lower == isLower ? (nodes[0], nodes[1]) : (nodes[1], nodes[0])
+                let other = try await far.colleague("kernel-2", at: Endpoint(host: "127.0.0.1", port: 0))
+                let id = try await home.session(with: far)
+                let dialled = try await other.connect(to: home.uuid).get()
+                try await home.holds(2)
+                _ = try await home.store.editPeer(
+                    far.uuid, PeerEdit(endpoints: [try far.endpoint, try other.endpoint]))
+
+                await far.stop()
+
+                _ = try await home.session(id, epoch: 1)
+                _ = try await other.session(id, epoch: 1)
+                try await Task.sleep(for: .milliseconds(300))
+                #expect(home.kernel.kernel.session(id)?.epoch == 1 && home.kernel.kernel.session(dialled) != nil)
+                #expect(other.kernel.kernel.session(id)?.epoch == 1 && other.kernel.kernel.session(dialled) != nil)
+                await other.stop()
+            }
+        }
+    }
+
+    @Test func `a session in which we hide is nobody's successor, and nobody who asks for the node gets it`()
+        async throws
+    {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            try await far.set(NodeSettings.accessAnonymous.definition, "true")
+            let id = try await home.session(with: far)
+            for key in ["one", "two"] {
+                #expect(try await home.connect(to: far.uuid, anonymous: true, isolation: key).get() != id)
+            }
+            try await home.holds(3)
+            #expect(try await home.connect(to: far.uuid).get() == id)
         }
     }
 }

@@ -155,7 +155,7 @@ import Testing
             let second = try await far.session(id, epoch: 1)
             let kernel = far.kernel.kernel
             let late = try await second.eventLoop.submit { second.renamed(id, 1) }.get()
-            guard case .late = kernel.resumed(try #require(late), own: far.uuid) else {
+            guard case .late = kernel.resumed(try #require(late)) else {
                 Issue.record("it took the place")
                 return
             }

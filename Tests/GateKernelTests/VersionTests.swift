@@ -1,5 +1,8 @@
+import GateCrypto
 import GateModel
+import GateSession
 import GateSettings
+import GateTransport
 import GateWire
 import Testing
 
@@ -31,11 +34,16 @@ import Testing
         try await withKernels(2, resumes: true) { nodes in
             let (home, far) = (nodes[0], nodes[1])
             let id = try await home.session(with: far)
-            for (worker, other) in [(home, far), (far, home)] {
+            for (number, worker, other) in [(1, home, far), (2, far, home)] as [(UInt8, KernelNode, KernelNode)] {
                 let session = try await other.session(id, epoch: 0)
                 let first = try #require(session.certifiedUntil)
-                try await Task.sleep(for: .milliseconds(1100))  // certificates count seconds
-                worker.kernel.host.tell(try await worker.kernel.identity.certify().credentials, within: 0...1)
+                let key = worker.kernel.identity.staticKey
+                let certificate = WorkerCertificate.issue(
+                    by: try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32))),
+                    staticKey: key.publicKey, worker: 1, now: SystemClock.wall() + 120, lifetimeSeconds: 86_400)
+                worker.kernel.host.tell(
+                    WorkerCredentials(node: worker.uuid, staticKey: key, certificate: certificate.encoded),
+                    within: 0...1)
                 while session.certifiedUntil == first { try await Task.sleep(for: .milliseconds(5)) }
                 #expect(try #require(session.certifiedUntil).seconds > first.seconds)
             }

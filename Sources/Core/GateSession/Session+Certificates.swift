@@ -15,7 +15,7 @@ extension Session {
             let certificate = WorkerCertificate(from: &bytes), bytes.readableBytes == 0
         else { return .protocolViolation }
         // Costs no signature check: a peer can't have us work with what we know.
-        guard certificate.notAfter > known else { return nil }
+        guard certificate.notAfter.seconds >= known.seconds + Session.renewalSecondsMin else { return nil }
         do throws(CertificateFailure) {
             _ = try certificate.verify(
                 expecting: node, staticKey: peerStaticKey, own: environment.node, at: wall,
@@ -30,6 +30,9 @@ extension Session {
         events.append(.certified(certificate))
         return nil
     }
+
+    /// How much longer a fresh certificate must hold: renewed at half of ten minutes at least it holds five more.
+    static let renewalSecondsMin: Int64 = 60
 
     /// Whether the version has the message.
     var speaksOfCertificates: Bool { established.version >= PeerVersions.certificatesInSessions }

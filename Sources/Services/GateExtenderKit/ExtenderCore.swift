@@ -107,9 +107,10 @@ package final class ExtenderCore: Sendable {
     /// Sessions without relays that there are.
     var directSessions: [PeerSession] { roster.withLock { $0.direct.values.map(\.session) } }
 
-    /// The link that a connect goes to: the one that carries a direct session to the node, or that of the worker which all
-    /// extenders choose for this node and isolation key, so that no two workers dial for the same.
-    func link(to target: NodeUUID, route: PeerRoute, isolation: String) -> LinkHandle? {
+    /// The links that a connect may go to, the best first: the one that carries a direct session to the node, then in the
+    /// order in which all extenders choose workers for this node and isolation key, so that no two workers dial for the
+    /// same.
+    func links(to target: NodeUUID, route: PeerRoute, isolation: String) -> [LinkHandle] {
         roster.withLock { $0.choose(target, route, isolation) }
     }
 
@@ -162,13 +163,13 @@ private struct Roster {
 
     mutating func disconnected(_ session: SessionID) { direct[session] = nil }
 
-    func choose(_ target: NodeUUID, _ route: PeerRoute, _ isolation: String) -> LinkHandle? {
-        if route == .direct, let carrier = direct.values.first(where: { $0.session.peer == .node(target) })?.link,
-            let link = links.first(where: { $0.id == carrier })
-        {
-            return link
+    func choose(_ target: NodeUUID, _ route: PeerRoute, _ isolation: String) -> [LinkHandle] {
+        let isDirect = route == .direct
+        let carrier = isDirect ? direct.values.first { $0.session.peer == .node(target) }?.link : nil
+        let key = Rendezvous.number(of: target.value.bytes + Array((isDirect ? "" : isolation).utf8))
+        return links.sorted { one, other in
+            if one.id == carrier || other.id == carrier { return one.id == carrier && other.id != carrier }
+            return one.weight(for: key) > other.weight(for: key)
         }
-        let key = Rendezvous.number(of: target.value.bytes + Array(isolation.utf8))
-        return links.max { $0.weight(for: key) < $1.weight(for: key) }
     }
 }

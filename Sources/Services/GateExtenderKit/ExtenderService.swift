@@ -108,9 +108,24 @@ public final class ExtenderService: Service {
         to node: NodeUUID, route: PeerRoute = .direct, anonymous: Bool = false, isolation: String = "",
         deadline: Duration = .seconds(30)
     ) async throws -> PeerSession {
-        guard let handle = core.link(to: node, route: route, isolation: isolation) else {
-            throw ExtenderFailure(.noWorker)
+        let end = ContinuousClock.now + deadline
+        var failure = ExtenderFailure(.noWorker)
+        for handle in core.links(to: node, route: route, isolation: isolation) where ContinuousClock.now < end {
+            do {
+                return try await connect(
+                    to: node, over: handle, route: route, anonymous: anonymous, isolation: isolation,
+                    deadline: ContinuousClock.now.duration(to: end))
+            } catch let fault as ExtenderFailure where fault.code == .overloaded || fault.code == .noWorker {
+                failure = fault  // that worker can't; another one may
+            }
         }
+        throw failure
+    }
+
+    private func connect(
+        to node: NodeUUID, over handle: LinkHandle, route: PeerRoute, anonymous: Bool, isolation: String,
+        deadline: Duration
+    ) async throws -> PeerSession {
         let promise = core.eventLoop.makePromise(of: SessionID.self)
         core.eventLoop.execute {
             handle.link.value.connect(

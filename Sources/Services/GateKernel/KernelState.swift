@@ -32,8 +32,8 @@ final class KernelState: Sendable {
         var direct: [NodeUUID: [SessionEndpoint]] = [:]
         /// Sessions whose way is broken and that may come back; none of them is in `sessions`.
         var suspended: [SessionID: SessionEndpoint] = [:]
-        /// Of them, the one with each worker: it has one direct session, so it may leave one behind.
-        var suspendedWith: [PeerWorker: SessionEndpoint] = [:]
+        /// Of them, those with each node.
+        var suspendedWith: [NodeUUID: [SessionEndpoint]] = [:]
         /// How many of `sessions` are with each node.
         var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
@@ -50,7 +50,8 @@ final class KernelState: Sendable {
             if direct[node]?.isEmpty == true { direct[node] = nil }
         }
 
-        /// Enters a direct session. Of two with the same worker one is given back, to be closed: itself, or the other.
+        /// Enters a direct session that begins. Of two with the same worker one is given back, to be closed: itself, or
+        /// the other.
         mutating func enter(direct session: SessionEndpoint, with node: NodeUUID, own: NodeUUID) -> SessionEndpoint? {
             var loser: SessionEndpoint?
             if let index = direct[node]?.firstIndex(where: { $0.way.peerWorker == session.way.peerWorker }) {
@@ -68,10 +69,9 @@ final class KernelState: Sendable {
 
         /// Takes a session off those that are suspended.
         mutating func forgetSuspended(_ id: SessionID) {
-            guard let session = suspended.removeValue(forKey: id), let worker = session.peerWorker,
-                suspendedWith[worker] === session
-            else { return }
-            suspendedWith[worker] = nil
+            guard let session = suspended.removeValue(forKey: id), let node = session.peer.node else { return }
+            suspendedWith[node]?.removeAll { $0 === session }
+            if suspendedWith[node]?.isEmpty == true { suspendedWith[node] = nil }
         }
     }
 
@@ -196,7 +196,7 @@ final class KernelState: Sendable {
             guard tables.sessions.count < settings[NodeSettings.sessionsMaximum] else { return nil }
             var loser: SessionEndpoint?
             if case .node(let node) = session.peer { tables.counts[node, default: 0] += 1 }
-            if case .node(let node) = session.peer, !session.isRelayed {
+            if case .node(let node) = session.peer, session.isMutual {
                 loser = tables.enter(direct: session, with: node, own: own)
             }
             tables.sessions[session.id] = session
@@ -205,7 +205,7 @@ final class KernelState: Sendable {
         }
         guard let (loser, attachments) = entry else { return .full }
         tell(.connected, of: session, to: attachments)
-        if !session.isRelayed, loser !== session, let left = suspended(by: session.peerWorker) { giveUp(left) }
+        if session.isMutual, loser !== session { for left in leftBehind(by: session) { giveUp(left) } }
         return .entered(loser: loser)
     }
 
@@ -244,51 +244,45 @@ final class KernelState: Sendable {
     /// follows. Nothing is told of one that goes on already.
     func suspended(_ session: SessionEndpoint, reason: String = "") {
         session.suspend()
-        let (before, attachments) = tables.withLock { tables -> (SessionEndpoint?, [Attachment]) in
-            guard tables.sessions[session.id] === session else { return (nil, []) }
+        let attachments = tables.withLock { tables -> [Attachment] in
+            guard tables.sessions[session.id] === session else { return [] }
             tables.leave(session)
             tables.suspended[session.id] = session
-            var before: SessionEndpoint?
-            if let worker = session.peerWorker {
-                before = tables.suspendedWith.updateValue(session, forKey: worker)
-            }
-            return (before, tables.attachments.values.flatMap(\.self))
+            if let node = session.peer.node { tables.suspendedWith[node, default: []].append(session) }
+            return tables.attachments.values.flatMap(\.self)
         }
         tell(.suspended(reason: reason), of: session, to: attachments)
-        if let before, before !== session { giveUp(before) }
     }
 
-    /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch. Of
-    /// two direct ones with the same worker one is to be closed, as when one comes to stand.
-    func resumed(_ session: SessionEndpoint, own: NodeUUID) -> Return {
-        let entry = tables.withLock { tables -> (SessionEndpoint?, SessionEndpoint?, [Attachment])? in
+    /// A session goes on here: `session` has the id of one that stood here or at another worker, and a higher epoch. Others
+    /// with the same worker stay: none of them begins, and each has streams.
+    func resumed(_ session: SessionEndpoint) -> Return {
+        let entry = tables.withLock { tables -> (SessionEndpoint?, [Attachment])? in
             if let known = tables.epoch(of: session.id), known >= session.epoch { return nil }
             let before = tables.sessions[session.id]
             if let before { tables.leave(before) }
             tables.forgetSuspended(session.id)
             tables.sessions[session.id] = session
-            var loser: SessionEndpoint?
             if case .node(let node) = session.peer {
                 tables.counts[node, default: 0] += 1
-                loser = tables.enter(direct: session, with: node, own: own)
+                tables.direct[node, default: []].append(session)
             }
             tables.opened.append(SessionNote(row: row(of: session)))
-            return (before, loser, tables.attachments.values.flatMap(\.self))
+            return (before, tables.attachments.values.flatMap(\.self))
         }
-        guard let (before, loser, attachments) = entry else { return .late }
+        guard let (before, attachments) = entry else { return .late }
         if let before {
             // Its streams go without a word, as when its way breaks: the extenders will resume them.
             tell(.suspended(reason: "the session goes on over another connection"), of: before, to: attachments)
             before.eventLoop.execute { before.supersede() }
         }
         tell(.resumed, of: session, to: attachments)
-        return .stands(loser: loser)
+        return .stands
     }
 
     /// What became of a session that goes on.
     enum Return {
-        /// It stands; `loser`, itself or another with the same worker, is to be closed as a duplicate.
-        case stands(loser: SessionEndpoint?)
+        case stands
         /// It has gone on over a newer connection already.
         case late
     }
@@ -306,19 +300,28 @@ final class KernelState: Sendable {
     /// Whether this session's way is broken and it may come back.
     func isSuspended(_ session: SessionEndpoint) -> Bool { tables.withLock { $0.suspended[session.id] === session } }
 
-    /// What the worker left behind when its connection broke: it began afresh instead of going on.
-    private func suspended(by worker: PeerWorker?) -> SessionEndpoint? {
-        guard let worker else { return nil }
-        return tables.withLock { $0.suspendedWith[worker] }
+    /// What the same dialler had with the same worker when its connection broke: it began afresh instead of going on.
+    private func leftBehind(by session: SessionEndpoint) -> [SessionEndpoint] {
+        guard let node = session.peer.node else { return [] }
+        return tables.withLock { tables in
+            (tables.suspendedWith[node] ?? []).filter {
+                $0.way.peerWorker == session.way.peerWorker && $0.isInbound == session.isInbound
+            }
+        }
     }
 
     var suspendedCount: Int { tables.withLock { $0.suspended.count } }
     /// Sessions whose ways are broken and that may come back.
     var suspendedSessions: [SessionEndpoint] { tables.withLock { Array($0.suspended.values) } }
 
-    /// Whether one more session may be suspended: there are as many places as for sessions that stand.
-    func maySuspend(_ settings: NodeSettingValues) -> Bool {
-        tables.withLock { $0.suspended.count < settings[NodeSettings.sessionsMaximum] }
+    /// Whether one more session may be suspended: there are as many places as for sessions that stand, in all and for
+    /// each node.
+    func maySuspend(_ session: SessionEndpoint, _ settings: NodeSettingValues) -> Bool {
+        tables.withLock { tables in
+            guard tables.suspended.count < settings[NodeSettings.sessionsMaximum] else { return false }
+            let others = session.peer.node.flatMap { tables.suspendedWith[$0]?.count } ?? 0
+            return others < settings[NodeSettings.sessionsPerPeer]
+        }
     }
 
     /// A suspended session did not come back here in time, or may not any more.
@@ -358,6 +361,9 @@ final class KernelState: Sendable {
 
     /// Whether the registry has not heard yet that the session stands.
     func hasNote(of id: SessionID) -> Bool { tables.withLock { $0.opened.contains { $0.row.id == id } } }
+
+    /// Whether the registry has not heard of everything yet.
+    var hasNotes: Bool { tables.withLock { !$0.opened.isEmpty || !$0.closed.isEmpty } }
 
     /// What opened and closed since the last call, for the database.
     func takeSessionNotes() -> (opened: [SessionNote], closed: [SessionStand]) {

@@ -53,7 +53,7 @@ struct RunningKernel: Sendable {
     private func serve() async throws {
         try await withThrowingTaskGroup { group in
             group.addTask { await feed.run() }
-            group.addTask { await registry.run() }
+            group.addTask { try await untilGoodbye { await registry.run() } }
             group.addTask { await carryOutWork() }
             group.addTask { await keepGauges() }
             group.addTask { await closeExpired() }
@@ -65,7 +65,7 @@ struct RunningKernel: Sendable {
                 }
             }
             if let follower { group.addTask { await follower.run() } }
-            if let links { group.addTask { try await run(links) } }
+            if let links { group.addTask { try await untilGoodbye { try await links.run() } } }
             // Ends by cancellation, or by the first part that fails.
             try await group.next()
             group.cancelAll()
@@ -73,16 +73,17 @@ struct RunningKernel: Sendable {
         }
     }
 
-    /// Serves extenders until cancelled, and a little longer: a link that closes while sessions stand means that its
-    /// extender is gone, and peers would be told that its streams are over instead of that they go on elsewhere.
-    private func run(_ links: LinkServer) async throws {
-        let serving = Task { try await links.run() }
+    /// Goes on when cancelled until peers were said goodbye to. Sessions must be written down before, or their peers can't
+    /// go on elsewhere; and a link that closes while sessions stand means that its extender is gone, and peers would be told
+    /// that its streams are over.
+    private func untilGoodbye(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let work = Task { try await body() }
         try await withTaskCancellationHandler {
-            try await serving.value
+            try await work.value
         } onCancel: {
             Task {
                 await drain.stop()
-                serving.cancel()
+                work.cancel()
             }
         }
     }

@@ -101,7 +101,8 @@ final class Attachment: @unchecked Sendable {
     func ended() {
         link = nil
         streams = [:]
-        let sessions = outlets.values.map(\.session)
+        // A session that told this replica something and heard nothing of it has an outlet to it, too.
+        let sessions = outlets.values.map(\.session) + kernel.sessions
         outlets = [:]
         for session in sessions {
             session.eventLoop.execute { session.detached(self) }

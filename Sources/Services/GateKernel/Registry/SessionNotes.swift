@@ -58,6 +58,9 @@ struct SessionNotes {
         waiting.closed.formUnion(underWay.closed)
     }
 
+    /// Whether nothing is to be written, nor under way.
+    var isEmpty: Bool { waiting.isEmpty && underWay.isEmpty }
+
     /// Whether the database is yet to hear that the session is open.
     func holds(_ id: SessionID) -> Bool { waiting.opened[id] != nil || underWay.opened[id] != nil }
 

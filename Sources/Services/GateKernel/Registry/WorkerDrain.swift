@@ -60,6 +60,7 @@ struct WorkerDrain: Sendable {
     func stop() async {
         _ = host.gate.setDraining(true)
         await listeners.close()
+        await host.registry?.settled()
         for isRelayed in [true, false] {
             for session in host.kernel.sessions where session.isRelayed == isRelayed {
                 session.eventLoop.execute { session.close(session.farewell) }

@@ -170,6 +170,15 @@ final class WorkerRegistry: Sendable {
         kernel.hasNote(of: id) || state.withLock { $0.sessions.holds(id) }
     }
 
+    /// Returns once all sessions are written down, or the patience for it is over.
+    func settled() async {
+        let end = ContinuousClock.now + WorkerRegistry.endPatience
+        while kernel.hasNotes || state.withLock({ !$0.sessions.isEmpty }), ContinuousClock.now < end {
+            writeSoon()
+            try? await Task.sleep(for: WorkerRegistry.unwrittenPause)
+        }
+    }
+
     /// Writes what is left and gives the registration back.
     func end() async {
         await withTaskGroup { group in

@@ -18,9 +18,8 @@ extension Connector {
         let deadline = SystemClock.now() + table.settings[NodeSettings.resumeWindow]
         var pause = Connector.resumePauseMin
         while kernel.isSuspended(suspended.endpoint), SystemClock.now() < deadline, !Task.isCancelled {
-            _ = await shared(.direct(node)) { await self.make(.direct(node)) }
-            // A session of another name with the node: who asked for one has it, and this one is not needed.
-            guard kernel.isSuspended(suspended.endpoint), kernel.session(with: node) == nil else { break }
+            _ = await goOn(suspended)
+            guard kernel.isSuspended(suspended.endpoint) else { break }
             // Not all peers of a worker that died at the same moment.
             try? await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             pause = min(pause * 2, Connector.resumePauseMax)
@@ -29,12 +28,18 @@ extension Connector {
         suspended.eventLoop.execute { [kernel] in kernel.giveUp(suspended.endpoint) }
     }
 
-    /// A direct session with the node: the one that is suspended, where there is one.
-    func redial(_ suspended: SuspendedSession) async -> Outcome {
+    /// The suspended session, or where it is over a direct one with its node. One attempt at a time: two would show one
+    /// proof twice.
+    func goOn(_ suspended: SuspendedSession) async -> Outcome {
+        await shared(.resumption(suspended.endpoint.id)) { await self.redial(suspended) }
+    }
+
+    private func redial(_ suspended: SuspendedSession) async -> Outcome {
         if kernel.isSuspended(suspended.endpoint) {
             let known = (try? await store.peer(suspended.node))?.endpoints ?? []
             return await dialler.dial(suspended.node, at: known, resuming: suspended)
         }
+        if let session = kernel.session(with: suspended.node) { return .success(session) }
         return await dial(suspended.node, anonymous: false)
     }
 }

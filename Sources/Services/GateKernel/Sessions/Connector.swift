@@ -36,6 +36,8 @@ actor Connector: SessionConnector {
     /// Which session a request may share with others.
     enum Purpose: Hashable {
         case direct(NodeUUID)
+        /// That very session, whatever others there are with its node.
+        case resumption(SessionID)
         case isolated(NodeUUID, ConnectRoute, anonymous: Bool, ExtenderID, key: String)
     }
 
@@ -106,6 +108,7 @@ actor Connector: SessionConnector {
     private func existing(_ purpose: Purpose) -> SessionEndpoint? {
         switch purpose {
         case .direct(let node): return kernel.session(with: node)
+        case .resumption: return nil
         case .isolated:
             guard let session = standing[purpose] else { return nil }
             if kernel.session(session.id) === session { return session }
@@ -125,8 +128,9 @@ actor Connector: SessionConnector {
     func make(_ purpose: Purpose) async -> Outcome {
         switch purpose {
         case .direct(let node):
-            if let suspended = suspensions[node] { return await redial(suspended) }
+            if let suspended = suspensions[node] { return await goOn(suspended) }
             return await dial(node, anonymous: false)
+        case .resumption: return .failure(.unknownPeer)  // asked for by ``goOn(_:)`` alone
         case .isolated(let node, .direct, let anonymous, _, _), .isolated(let node, .usual, let anonymous, _, _):
             return await dial(node, anonymous: anonymous)
         case .isolated(let node, .relayed(let hops), let anonymous, _, _):
@@ -146,7 +150,7 @@ actor Connector: SessionConnector {
             guard let row = try await store.peer(node), !row.endpoints.isEmpty else { return .failure(.unknownPeer) }
             return await dialler.dial(node, at: row.endpoints, anonymous: anonymous)
         } catch {
-            return .failure(ConnectFault(.unreachable, "the peer list can't be read: \(error)"))
+            return .failure(ConnectFault(.overloaded, "the peer list can't be read: \(error)"))
         }
     }
 
@@ -171,7 +175,7 @@ actor Connector: SessionConnector {
             }
             return .failure(fault)
         } catch {
-            return .failure(ConnectFault(.unreachable, "the peer list can't be read: \(error)"))
+            return .failure(ConnectFault(.overloaded, "the peer list can't be read: \(error)"))
         }
     }
 
@@ -179,7 +183,7 @@ actor Connector: SessionConnector {
         guard let head = path.first else { return .failure(ConnectFault(.noRoute, "the path is empty")) }
         let first = await shared(.direct(head.node)) {
             // A session that is about to go on would be given up for a fresh one.
-            if let suspended = self.suspensions[head.node] { return await self.redial(suspended) }
+            if let suspended = self.suspensions[head.node] { return await self.goOn(suspended) }
             return await self.dialler.dial(
                 head.node, at: head.endpoints.filter { $0.literalAddress != nil }, anonymous: false)
         }

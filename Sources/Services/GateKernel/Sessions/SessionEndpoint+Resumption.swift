@@ -22,8 +22,8 @@ extension SessionEndpoint {
         var version = PeerVersions.spoken.highest
     }
 
-    /// The worker at the other side, where it has proven itself.
-    var peerWorker: PeerWorker? { peer.node.map { PeerWorker(node: $0, worker: way.peerWorker) } }
+    /// Whether it is direct and both sides have shown who they are: of such one stays between two workers.
+    var isMutual: Bool { !isRelayed && !way.isHiding && peer.node != nil }
 
     /// Whether this direct session stays rather than `other` with the same worker: the one that the lower UUID dialled;
     /// by the same dialler the newer, this one, since the older's carrier may be dead.
@@ -60,10 +60,4 @@ extension SessionEndpoint {
 
     /// Whether nothing carries the session any more.
     var isOver: Bool { driver == nil }
-}
-
-/// One worker of a node: sessions are between workers.
-struct PeerWorker: Hashable {
-    let node: NodeUUID
-    let worker: UInt64
 }

@@ -40,23 +40,23 @@ extension SessionHost {
     /// A session goes on: it is entered in place of what was here of it, and told what we have. `.late` where a newer
     /// connection carries it.
     func resumed(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Return {
-        let outcome = kernel.resumed(session, own: own)
-        guard case .stands(let loser) = outcome else { return outcome }
+        guard case .stands = kernel.resumed(session) else { return .late }
         kernel.metrics.sessionsResumed.add()
         kernel.logger.info(
             "Session resumed",
             metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)", "epoch": "\(session.epoch)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
-        loser?.eventLoop.execute { loser?.close(.duplicate) }
         // A rule or ban that came between admission and now found no session to close.
         if !mayStay(session) { session.eventLoop.execute { session.close(.notAllowed) } }
-        return outcome
+        return .stands
     }
 
     /// A session's connection broke: `true` where it may go on, which is then waited for or, where we dialled, tried.
     func suspends(_ session: SessionEndpoint, after failure: SessionFailure, address: SocketAddress?) -> Bool {
-        guard session.way.isResumable, failure.maySuspend, kernel.maySuspend(table.settings) else { return false }
+        guard session.way.isResumable, failure.maySuspend, kernel.maySuspend(session, table.settings) else {
+            return false
+        }
         var suspended: SuspendedSession?
         if !session.isInbound {
             guard let node = session.peer.node, let address, let secret = session.takeResumptionSecret() else {

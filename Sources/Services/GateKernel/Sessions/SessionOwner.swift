@@ -191,10 +191,9 @@ final class SessionOwner {
     private func goOn(_ fresh: SessionEndpoint, as id: SessionID, _ epoch: SessionEpoch) {
         guard let session = fresh.renamed(id, epoch) else { return }
         switch host.resumed(session, proof) {
-        case .stands(let loser):
+        case .stands:
             endpoint = session
-            let kept = loser === session ? session.peer.node.flatMap { host.kernel.session(with: $0) } : session
-            outcome?.succeed(kept ?? session)
+            outcome?.succeed(session)
             outcome = nil
         case .late: eventLoop.execute { fresh.close(.duplicate) }
         }
