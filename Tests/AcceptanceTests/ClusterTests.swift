@@ -100,26 +100,11 @@ extension Acceptance {
             return path
         }
 
-        private struct Figure: Decodable {
-            let metric: String
-            let value: Double
-            let detail: [String: Double]
-        }
-
         /// The figures of a soak in which every stream came to its end with just what was sent.
-        private func soak(_ arguments: [String]) async throws -> [String: Figure] {
-            let done = try await blocking {
-                let run = try ChildProcess.run(
-                    Acceptance.programs.quantumgate, ["bench", "soak", "--workers", "3", "--json"] + arguments,
-                    within: 230)
-                return (code: run.code, output: run.output)
-            }
-            let figures = try done.output.split(separator: "\n").map {
-                try JSONDecoder().decode(Figure.self, from: Data($0.utf8))
-            }
-            #expect(done.code == 0, "\(done.output)")
-            #expect(figures.last?.metric == "soak.failed" && figures.last?.value == 0)
-            return Dictionary(figures.map { ($0.metric, $0) }) { $1 }
+        private func soak(_ arguments: [String]) async throws -> [String: BenchRun.Figure] {
+            let figures = try await BenchRun.figures(of: ["soak", "--workers", "3"] + arguments)
+            #expect(figures["soak.failed"]?.value == 0)
+            return figures
         }
     }
 }

@@ -88,8 +88,8 @@ package struct SessionProof: Sendable, Equatable {
 package protocol SessionRegister: Sendable {
     /// Writes down what a worker has and has closed, in one transaction; `.leaseLost` if the epoch is not the newest of
     /// its name. Rows of another worker are refused as `.invalid`. Returns the sessions that another worker holds, at an
-    /// epoch as great or, while its lease runs, at any: nothing was changed about those, and the worker holds them no
-    /// more.
+    /// epoch as great or, while its lease runs, at any, and those that ended after they were taken over, for
+    /// ``StoreLimit/sessionAfterlife``: nothing was changed about those, and the worker holds them no more.
     func noteSessions(of worker: String, epoch: WorkerEpoch, opened: [SessionNote], closed: [SessionStand])
         async throws(StoreFailure) -> [SessionID]
 

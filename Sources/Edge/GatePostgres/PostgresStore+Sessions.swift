@@ -20,9 +20,7 @@ extension PostgresStore: SessionStore {
                         SELECT 1 FROM worker
                         WHERE worker.name = session.worker AND worker.lease_ends > \(present("$9")))))
                 """, opened.map { $0.row.values + [.bytes($0.secret), now] })
-            try transaction.executeAll(
-                "DELETE FROM session WHERE id = $1 AND epoch = $2 AND worker = $3",
-                closed.map { [.uuid($0.id.value), .integer($0.epoch), .text(worker)] })
+            try end(closed, of: worker, now, in: transaction)
             return zip(opened, written).filter { $1 == 0 }.map(\.0.row.id)
         }
     }
@@ -65,8 +63,32 @@ extension PostgresStore: SessionStore {
 
 /// A session that can be gone on with: `$1` is the present, `$2` its id.
 private let held = """
-    SELECT \(SessionRow.columns), secret FROM session WHERE id = $2 AND (ends IS NULL OR ends > \(present("$1")))
+    SELECT \(SessionRow.columns), secret FROM session
+    WHERE id = $2 AND worker <> '' AND (ends IS NULL OR ends > \(present("$1")))
     """
+
+/// Ends sessions of a worker. One that was taken over leaves its epoch, in a row of no worker, for those that had it before.
+private func end(
+    _ closed: [SessionStand], of worker: String, _ now: PostgresValue, in transaction: PostgresTransaction
+) throws {
+    let own = "id = $1 AND epoch = $2 AND worker = $3"
+    func values(_ stand: SessionStand) -> [PostgresValue] {
+        [.uuid(stand.id.value), .integer(stand.epoch), .text(worker)]
+    }
+    try transaction.executeAll("DELETE FROM session WHERE \(own)", closed.filter { $0.epoch == 0 }.map(values))
+    let takenOver = closed.filter { $0.epoch > 0 }
+    guard !takenOver.isEmpty else { return }
+    let ends = "\(present("$4")) + \(StoreLimit.sessionAfterlife.wholeMilliseconds)"
+    try transaction.executeAll(
+        "UPDATE session SET worker = '', secret = '', ends = \(ends) WHERE \(own)",
+        takenOver.map { values($0) + [now] })
+    try transaction.execute(
+        """
+        DELETE FROM session WHERE id IN (
+            SELECT id FROM session WHERE ends <= \(present("$1")) LIMIT \(StoreLimit.batchRows)
+            FOR UPDATE SKIP LOCKED)
+        """, [now])
+}
 
 extension SessionNote {
     fileprivate init(_ row: inout PostgresRow) throws {

@@ -12,11 +12,7 @@ extension SQLiteStore: SessionStore {
         return try await write { db, _ in
             try requireLease(worker, epoch, in: db, now: now)
             let superseded = try opened.filter { try !note($0, in: db, now: now) }.map(\.row.id)
-            for session in closed {
-                try db.execute(
-                    sql: "DELETE FROM session WHERE id = ? AND epoch = ? AND worker = ?",
-                    arguments: [Data(session.id.value.bytes), session.epoch, worker])
-            }
+            try end(closed, of: worker, in: db, now: now)
             return superseded
         }
     }
@@ -78,9 +74,25 @@ private func note(_ note: SessionNote, in db: Database, now: Int64) throws -> Bo
     return db.changesCount > 0
 }
 
+/// Ends sessions of a worker. One that was taken over leaves its epoch, in a row of no worker, for those that had it before.
+private func end(_ closed: [SessionStand], of worker: String, in db: Database, now: Int64) throws {
+    for session in closed {
+        let own: StatementArguments = [Data(session.id.value.bytes), session.epoch, worker]
+        if session.epoch == 0 {
+            try db.execute(sql: "DELETE FROM session WHERE id = ? AND epoch = ? AND worker = ?", arguments: own)
+        } else {
+            try db.execute(
+                sql: "UPDATE session SET worker = '', secret = x'', ends = ? WHERE id = ? AND epoch = ? AND worker = ?",
+                arguments: [now + StoreLimit.sessionAfterlife.wholeMilliseconds] + own)
+        }
+    }
+    guard closed.contains(where: { $0.epoch > 0 }) else { return }
+    try db.execute(sql: "DELETE FROM session WHERE ends <= ?", arguments: [now])
+}
+
 private func held(_ id: SessionID, in db: Database, now: Int64) throws -> SessionNote? {
     try Row.fetchOne(
-        db, sql: "SELECT * FROM session WHERE id = ? AND (ends IS NULL OR ends > ?)",
+        db, sql: "SELECT * FROM session WHERE id = ? AND worker <> '' AND (ends IS NULL OR ends > ?)",
         arguments: [Data(id.value.bytes), now]
     ).map { SessionNote(row: try SessionRow(row: $0), secret: Array($0["secret"] as Data)) }
 }

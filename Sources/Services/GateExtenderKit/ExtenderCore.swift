@@ -12,6 +12,8 @@ package final class ExtenderCore: Sendable {
     package let replica: UInt64
     /// Where all links, sessions and streams of the replica live.
     package let eventLoop: any EventLoop
+    /// Sees what comes over the links, where somebody wants to.
+    let witness: (any AcceptanceWitness)?
 
     let streams: AsyncStream<PeerStream>
     let inputs: AsyncStream<PeerMessage.Received>
@@ -25,9 +27,11 @@ package final class ExtenderCore: Sendable {
     private let roster = Mutex(Roster())
 
     package init(
-        extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64, eventLoop: any EventLoop
+        extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64, eventLoop: any EventLoop,
+        witness: (any AcceptanceWitness)? = nil
     ) {
         self.extender = extender
+        self.witness = witness
         self.name = name
         self.limits = limits
         self.replica = replica

@@ -193,13 +193,15 @@ package final class LinkedStream: StreamPort {
         if let grant = machine.accepted() { send(grant) }
     }
 
-    func received(_ bytes: ByteBuffer) {
-        guard bytes.readableBytes > 0, proceeds(machine.received(bytes.readableBytes)) else { return }
+    /// Whether the bytes are taken.
+    func received(_ bytes: ByteBuffer) -> Bool {
+        guard bytes.readableBytes > 0, proceeds(machine.received(bytes.readableBytes)) else { return false }
         sink?.received(bytes)
         if !isTouched {
             isTouched = true
             link?.touched(self)
         }
+        return true
     }
 
     func batchCompleted() {
@@ -215,12 +217,14 @@ package final class LinkedStream: StreamPort {
         if proceeds(machine.received(acknowledged: offset)) { sent.release(below: machine.acknowledgedOffset) }
     }
 
-    func receivedFinish() {
-        guard proceeds(machine.receivedFinish()) else { return }
+    /// Whether the finish is taken.
+    func receivedFinish() -> Bool {
+        guard proceeds(machine.receivedFinish()) else { return false }
         if isTouched { sink?.batchCompleted() }
         sink?.receivedFinish()
         sayDone()
         if machine.isSettled { watch() }
+        return true
     }
 
     func receivedDone() {

@@ -27,24 +27,28 @@ final class ReplicaSessions {
 
     // MARK: from links
 
-    func received(_ event: LinkPeerEvent, from link: WorkerLink) {
+    /// Whether what the link says of a session has an effect.
+    func received(_ event: LinkPeerEvent, from link: WorkerLink) -> Bool {
         let known = sessions[event.session]
-        if let epoch = known?.epoch ?? endedEpochs[event.session], event.epoch < epoch { return }
+        if let epoch = known?.epoch ?? endedEpochs[event.session], event.epoch < epoch { return false }
         switch event.change {
         case .connected, .resumed:
-            if let known { goesOn(known, event, on: link) } else { begins(event, on: link) }
+            if let known { return goesOn(known, event, on: link) }
+            begins(event, on: link)
         case .suspended:
-            if let known, known.isCarried(by: link) { suspend(known, link.core) }
+            guard let known, known.isCarried(by: link) else { return false }
+            suspend(known, link.core)
         case .extendersChanged:
-            guard let known, known.isCarried(by: link) else { return }
+            guard let known, known.isCarried(by: link) else { return false }
             known.hasExtender = event.extenders.contains(link.core.extender)
             link.core.report(.extendersChanged, known)
         case .disconnected:
             guard let known, known.link == nil || known.isCarried(by: link) || event.epoch > known.epoch else {
-                return
+                return false
             }
             end(known, link.core)
         }
+        return true
     }
 
     /// A link is gone: what it carried may come back over another, or is gone with it.
@@ -63,16 +67,17 @@ final class ReplicaSessions {
         link.core.report(.connected, session)
     }
 
-    private func goesOn(_ session: LinkedSession, _ event: LinkPeerEvent, on link: WorkerLink) {
+    private func goesOn(_ session: LinkedSession, _ event: LinkPeerEvent, on link: WorkerLink) -> Bool {
         if event.epoch == session.epoch {
             // Its link broke and its worker lives: that worker has reset the streams.
-            guard session.link == nil, event.change == .connected else { return }
+            guard session.link == nil, event.change == .connected else { return false }
             session.loseStreams()
         } else if session.link != nil {
             suspend(session, link.core)
         }
         session.stand(on: link, as: event)
         link.core.report(.resumed, session)
+        return true
     }
 
     private func suspend(_ session: LinkedSession, _ core: ExtenderCore) {

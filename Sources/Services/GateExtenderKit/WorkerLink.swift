@@ -15,6 +15,7 @@ package final class WorkerLink {
     /// Whether new sessions may begin here.
     private(set) var isOpen = false
     private var link: Link?
+    private var witness: LinkWitness?
     private var streams: [UInt32: LinkedStream] = [:]
     private var nextAlias: UInt32 = 1
     private var touchedStreams: [LinkedStream] = []
@@ -38,6 +39,7 @@ package final class WorkerLink {
         while streams[nextAlias] != nil { nextAlias &+= 2 }
         defer { nextAlias &+= 2 }
         streams[nextAlias] = stream
+        witness?.entered(nextAlias, stream.session, stream.id)
         return nextAlias
     }
 
@@ -64,24 +66,30 @@ package final class WorkerLink {
         queuedStreams.append(stream)
     }
 
-    private func received(_ open: LinkStreamOpen, alias: UInt32) {
+    /// Whether the stream is taken; else it is reset.
+    private func received(_ open: LinkStreamOpen, alias: UInt32) -> Bool {
         guard alias % 2 == 0, streams[alias] == nil, streams.count < Self.streamsMax else {
-            return send(.streamReset(alias: alias, code: StreamResetCode.overloaded.rawValue))
+            return refuse(alias, .overloaded)
         }
         guard let session = core.sessions.session(open.session, carriedBy: self) else {
-            return send(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
+            return refuse(alias, .peerGone)
         }
         let stream = LinkedStream(accepting: open, alias: alias, on: session, over: self)
-        guard session.accept(stream) else {
-            return send(.streamReset(alias: alias, code: StreamResetCode.protocolBroken.rawValue))
-        }
+        guard session.accept(stream) else { return refuse(alias, .protocolBroken) }
         streams[alias] = stream
+        witness?.entered(alias, stream.session, stream.id)
         let face = PeerStream(stream, core: core)
-        if core.offer(face) {
-            stream.accepted()
-        } else {
+        guard core.offer(face) else {
             stream.reset(.overloaded)
+            return false
         }
+        stream.accepted()
+        return true
+    }
+
+    private func refuse(_ alias: UInt32, _ code: StreamResetCode) -> Bool {
+        send(.streamReset(alias: alias, code: code.rawValue))
+        return false
     }
 }
 
@@ -90,25 +98,37 @@ extension WorkerLink: LinkDelegate {
         self.link = link
         worker = link.attached?.worker ?? link.peer.name.name
         isOpen = true
+        witness = core.witness.map { LinkWitness($0, worker: worker) }
         core.attached(self, node: link.attached?.node ?? link.peer.name.node)
     }
 
     package func received(_ frame: LinkFrame, on link: Link) {
         isInBatch = true
         switch frame {
-        case .streamData(let alias, let bytes): streams[alias]?.received(bytes)
+        case .streamData(let alias, let bytes):
+            let isTaken = streams[alias]?.received(bytes) ?? false
+            witness?.bytes(bytes, alias, isTaken: isTaken)
         case .streamCredit(let alias, let limit): streams[alias]?.received(credit: limit)
         case .streamAcknowledged(let alias, let offset): streams[alias]?.received(acknowledged: offset)
-        case .streamFinish(let alias): streams[alias]?.receivedFinish()
+        case .streamFinish(let alias):
+            let isTaken = streams[alias]?.receivedFinish() ?? false
+            witness?.finished(alias, isTaken: isTaken)
         case .streamReset(let alias, let code):
             streams[alias]?.received(reset: StreamResetCode(rawValue: code))
         case .streamDone(let alias): streams[alias]?.receivedDone()
         case .streamResume(let alias, let resume): streams[alias]?.resumed(resume.standing)
-        case .streamOpen(let alias, let open): received(open, alias: alias)
-        case .message(let message): received(message)
+        case .streamOpen(let alias, let open):
+            let isTaken = received(open, alias: alias)
+            witness?.opened(open, isTaken: isTaken)
+        case .message(let message):
+            let isTaken = received(message)
+            witness?.message(message, isTaken: isTaken)
         case .peerCredit(let credit):
             core.sessions.session(credit.session, carriedBy: self)?.received(limit: credit.limit)
-        case .peerEvent(let event): core.sessions.received(event, from: self)
+        case .peerEvent(let event):
+            witness?.named(event)
+            let isTaken = core.sessions.received(event, from: self)
+            witness?.event(event, isTaken: isTaken)
         case .connected(let success): connects.succeed(success)
         case .connectFailed(let failure): connects.fail(failure)
         case .drain:
@@ -153,14 +173,15 @@ extension WorkerLink: LinkDelegate {
         touchedStreams = []
     }
 
-    private func received(_ message: LinkMessage) {
-        guard let session = core.sessions.session(message.session, carriedBy: self) else { return }
+    /// Whether the message is taken.
+    private func received(_ message: LinkMessage) -> Bool {
+        guard let session = core.sessions.session(message.session, carriedBy: self) else { return false }
         let face = PeerMessage(
             session: PeerSession(id: session.id, peer: session.peer, core: core), payload: message.payload,
             priority: message.priority)
         let count = message.payload.readableBytes
-        if !core.offer(PeerMessage.Received(message: face, epoch: session.epoch)) {
-            session.consumed(count, in: session.epoch)
-        }
+        if core.offer(PeerMessage.Received(message: face, epoch: session.epoch)) { return true }
+        session.consumed(count, in: session.epoch)
+        return false
     }
 }

@@ -35,13 +35,24 @@ extension MemoryStore: SessionStore, SessionKeeper {
             guard let row = sessions[session.id]?.note.row, row.worker == worker, row.epoch == session.epoch else {
                 continue
             }
-            sessions[session.id] = nil
+            sessions[session.id] = row.epoch == 0 ? nil : MemoryStore.remains(of: row, at: clock())
         }
         return superseded
     }
 
+    /// What a session leaves that was taken over: its epoch, for those that had it before.
+    private static func remains(of row: SessionRow, at now: Int64) -> HeldSession {
+        let over = SessionRow(
+            id: row.id, epoch: row.epoch, peer: row.peer, worker: "", isRelayed: row.isRelayed,
+            isInbound: row.isInbound, since: row.since)
+        return HeldSession(
+            note: SessionNote(row: over), ends: now + StoreLimit.sessionAfterlife.wholeMilliseconds)
+    }
+
     package func heldSession(_ id: SessionID) -> SessionNote? {
-        guard let held = sessions[id], held.ends.map({ $0 > clock() }) ?? true else { return nil }
+        guard let held = sessions[id], !held.note.row.worker.isEmpty, held.ends.map({ $0 > clock() }) ?? true else {
+            return nil
+        }
         return held.note
     }
 

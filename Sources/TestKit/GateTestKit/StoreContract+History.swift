@@ -29,6 +29,7 @@ private struct SessionHistory {
     /// What is true of a session.
     private struct Truth: Equatable {
         var epoch: UInt32
+        /// Empty: the session ended.
         var worker: String
     }
 
@@ -51,7 +52,8 @@ private struct SessionHistory {
         case 0: try await register(index, store, clock)
         case 1: clock.advance(by: StoreContract.lease + .seconds(1))  // everybody was away beyond its lease
         case 2: try await renew(index, row, store, clock)
-        case 3...6: try await note(index, row, store, clock)
+        case 3...5: try await note(index, row, store, clock)
+        case 6: try await close(index, row, store, clock)
         default: try await takeOver(index, row, store, clock)
         }
     }
@@ -60,8 +62,10 @@ private struct SessionHistory {
     func finish(_ store: any NodeStore) async throws {
         for (id, truth) in truth {
             let row = try await store.heldSession(id)?.row
+            let isRight =
+                truth.worker.isEmpty ? row == nil : row?.epoch == truth.epoch && row?.worker == truth.worker
             try StoreContract.expect(
-                row?.epoch == truth.epoch && row?.worker == truth.worker,
+                isRight,
                 "seed \(seed): \(id) is at \(truth), the store says \(String(describing: row))")
         }
     }
@@ -115,6 +119,23 @@ private struct SessionHistory {
         workers[index] = worker
     }
 
+    /// A worker closes a session that it believes to hold.
+    private mutating func close(
+        _ index: Int, _ row: WorkerRow, _ store: any NodeStore, _ clock: ManualStoreClock
+    ) async throws {
+        let held = workers[index].held.sorted { $0.key.value < $1.key.value }
+        guard !held.isEmpty else { return }
+        let (id, epoch) = held[Int(draw(UInt64(held.count)))]
+        let written = try await write(index, clock) {
+            try await store.noteSessions(
+                of: row.registration.name, epoch: row.epoch, opened: [], closed: [SessionStand(id: id, epoch: epoch)])
+        }
+        guard written != nil else { return loses(index) }
+        workers[index].held[id] = nil
+        guard truth[id] == Truth(epoch: epoch, worker: row.registration.name) else { return }
+        truth[id] = epoch == 0 ? nil : Truth(epoch: epoch, worker: "")
+    }
+
     private mutating func takeOver(
         _ index: Int, _ row: WorkerRow, _ store: any NodeStore, _ clock: ManualStoreClock
     ) async throws {
@@ -127,11 +148,18 @@ private struct SessionHistory {
         let takeover = SessionTakeover(
             id: id, peer: StoreContract.node(9), worker: row.registration.name, workerEpoch: row.epoch, secret: [1])
         let taken = try await write(index, clock) { () async throws -> UInt32? in
-            do { return try await store.takeOver(takeover, from: asked) } catch StoreFailure.conflict { return nil }
+            do {
+                return try await store.takeOver(takeover, from: asked)
+            } catch StoreFailure.conflict {
+                return nil
+            } catch StoreFailure.notFound where now.worker.isEmpty {
+                return nil
+            }
         }
         guard let taken else { return loses(index) }
         try StoreContract.expect(
-            (taken == nil) == (asked != now.epoch), "seed \(seed): an old epoch takes nothing over, the newest does")
+            (taken == nil) == (asked != now.epoch || now.worker.isEmpty),
+            "seed \(seed): an old epoch and a session that ended are not taken over, the newest is")
         guard let epoch = taken else { return }
         try StoreContract.expect(epoch == now.epoch + 1, "seed \(seed): a takeover raises the epoch by one")
         truth[id] = Truth(epoch: epoch, worker: row.registration.name)

@@ -37,6 +37,29 @@ extension StoreContract {
         try expect(superseded == [row.id], "the worker that woke up is told")
         try await expect(store.sessions(after: nil, limit: 10) == [taken], "and changed nothing")
         try await checkAfterlife(store, clock, taken, second)
+        try await checkEnd(store, clock)
+    }
+
+    /// A session that ended where it was taken over does not come back by who had it before.
+    private static func checkEnd(_ store: any NodeStore, _ clock: ManualStoreClock) async throws {
+        let old = try await store.registerWorker(one, lease: lease)
+        let new = try await store.registerWorker(two, lease: lease)
+        let row = session(7, of: "kernel-1", peer: node(1))
+        _ = try await store.noteSessions(
+            of: "kernel-1", epoch: old.epoch, opened: [SessionNote(row: row, secret: [1])], closed: [])
+        let takeover = SessionTakeover(
+            id: row.id, peer: node(1), worker: "kernel-2", workerEpoch: new.epoch, secret: [2])
+        let epoch = try await store.takeOver(takeover, from: 0)
+        _ = try await store.noteSessions(
+            of: "kernel-2", epoch: new.epoch, opened: [], closed: [SessionStand(id: row.id, epoch: epoch)])
+        try await expect(store.heldSession(row.id) == nil, "nobody can go on with it")
+        let superseded = try await store.noteSessions(
+            of: "kernel-1", epoch: old.epoch, opened: [SessionNote(row: row, secret: [1])], closed: [])
+        try expect(superseded == [row.id], "who had it before is told")
+        try await expect(store.sessions(after: nil, limit: 10).isEmpty, "and it does not come back")
+        let again = SessionNote(row: session(7, of: "kernel-2", peer: node(1), epoch: epoch), secret: [2])
+        let refused = try await store.noteSessions(of: "kernel-2", epoch: new.epoch, opened: [again], closed: [])
+        try expect(refused == [row.id], "nor by who ended it")
     }
 
     private static func checkAfterlife(

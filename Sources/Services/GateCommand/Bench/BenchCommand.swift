@@ -18,13 +18,16 @@ struct BenchCommand: AsyncParsableCommand {
                        --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99
             soak       a node of several workers under faults (kill, drain, pause, upgrade of a worker; kill of the database
                        service or of a replica of the extender; a hook of yours) while peers stream through an extender: soak.failed, soak.pause per fault
+            history    a node on a private PostgreSQL under --strikes faults of a --seed (kill and pause of a worker; a
+                       worker cut off from the database service, the extender, peers, or all of them): whether anybody
+                       took a byte, message or write from a worker that was superseded: history.violations
 
             Real sockets on loopback, both ends in separate processes. MB and GB are 10^6 and 10^9 bytes. Build with \
             -c release first.
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link, cluster, database, soak
+        case handshake, session, relay, link, cluster, database, soak, history
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -45,10 +48,10 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Idle sessions at once.")
     var sessions = 5000
 
-    @Option(help: "soak: peers, each with one stream.")
+    @Option(help: "soak, history: peers, each with one stream at a time.")
     var peers = 50
 
-    @Option(help: "cluster, soak: kernel workers.")
+    @Option(help: "cluster, soak, history: kernel workers.")
     var workers = 3
 
     @Option(parsing: .upToNextOption, help: "soak: which faults, in turn, --rounds times each.")
@@ -60,7 +63,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "database: an empty database of PostgreSQL. (default: a private server)")
     var url: String?
 
-    @Option(help: "soak: replicas of the extender.")
+    @Option(help: "soak, history: replicas of the extender.")
     var replicas = 1
 
     @Option(help: "soak: keep the node's data in this PostgreSQL database, which must be empty.")
@@ -68,6 +71,18 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(help: "soak: the program that the fault 'hook' runs.")
     var hook = ""
+
+    @Option(help: "history: how many faults.")
+    var strikes = 1000
+
+    @Option(help: "history: what the faults are drawn by. (default: another each time)")
+    var seed: UInt64?
+
+    @Option(help: "history: leave the node, its logs and the journals in this folder.", completion: .directory)
+    var keep: String?
+
+    @Option(help: "history: only judge the journals that --keep left in this folder.", completion: .directory)
+    var judge: String?
 
     @Option(help: .hidden)
     var programs: String?
@@ -83,6 +98,8 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...2_000).contains(peers) else { throw ValidationError("--peers is a number from 1 to 2000") }
         guard (1...16).contains(replicas) else { throw ValidationError("--replicas is a number from 1 to 16") }
         guard (1...10).contains(workers) else { throw ValidationError("--workers is a number from 1 to 10") }
+        guard name != .history || workers > 1 else { throw ValidationError("history needs 2 workers at least") }
+        guard (1...100_000).contains(strikes) else { throw ValidationError("--strikes is a number from 1 to 100000") }
         guard (1...100_000_000).contains(tablePeers) else {
             throw ValidationError("--table-peers is a number from 1 to 100000000")
         }
@@ -100,6 +117,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .cluster: try await cluster()
         case .database: try await database()
         case .soak: try await soak()
+        case .history: try await history()
         }
     }
 
@@ -217,7 +235,7 @@ struct BenchCommand: AsyncParsableCommand {
         guard outcome.failures.isEmpty else { throw ExitCode(1) }
     }
 
-    private var programFolder: ProgramFolder { programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram() }
+    var programFolder: ProgramFolder { programs.map { ProgramFolder(path: $0) } ?? .ofThisProgram() }
 
     private func bytes(_ fallback: Int) -> Int { (megabytes ?? fallback) * 1_000_000 }
 

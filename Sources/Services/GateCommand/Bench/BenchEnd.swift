@@ -19,9 +19,11 @@ struct BenchEndCommand: AsyncParsableCommand {
     @Option var folder = ""
     /// For a soak: the name of the extender's credential.
     @Option var name = ""
+    /// For a history: the file to write.
+    @Option var journal = ""
 
     enum Kind: String, ExpressibleByArgument, Sendable {
-        case session, link, soak
+        case session, link, soak, history
     }
 
     func run() async throws {
@@ -29,7 +31,8 @@ struct BenchEndCommand: AsyncParsableCommand {
         switch kind {
         case .session: try await serveSessions()
         case .link: try await LinkBench.serve(folder: folder)
-        case .soak: try await SoakEcho.serve(folder: folder, name: name)
+        case .soak: try await SoakEcho.serve(SoakEcho(), folder: folder, name: name)
+        case .history: try await HistoryEcho.serve(folder: folder, name: name, journal: journal)
         }
     }
 
@@ -79,7 +82,7 @@ struct BenchEndCommand: AsyncParsableCommand {
         Glibc.exit(0)
     }
 
-    private static func say(_ line: String) {
+    static func say(_ line: String) {
         print(line)
         fflush(nil)
     }

@@ -61,6 +61,11 @@ final class BenchServer: Sendable {
     /// Runs SQL to its end.
     func sql(_ text: String) throws { try run("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, url]) }
 
+    /// The rows of a query, columns divided by `|`.
+    func rows(_ query: String) throws -> [Substring] {
+        try run("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", query, url]).split(separator: "\n")
+    }
+
     /// Makes pgbench's tables.
     func preparePgbench() throws { try run("pgbench", ["-i", "-q", "-s", "10", url]) }
 

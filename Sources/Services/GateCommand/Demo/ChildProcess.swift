@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Synchronization
 
@@ -42,6 +43,7 @@ package final class ChildProcess: Sendable {
         if let errors {
             posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         }
+        for descriptor in ChildProcess.ownDescriptors() { posix_spawn_file_actions_addclose(&actions, descriptor) }
         var attributes = ChildProcess.plainSignals()
         defer { posix_spawnattr_destroy(&attributes) }
         let variables = ChildProcess.environment().merging(environment) { $1 }.map { "\($0)=\($1)" }
@@ -164,6 +166,16 @@ package final class ChildProcess: Sendable {
         }
         return (ends[0], ends[1])
     }
+
+    /// All that are open, and some more, since other threads open theirs meanwhile; closing one that isn't open is no
+    /// fault. Sockets of ours would stay open in a child when we close them, and the other side would not learn of it.
+    private static func ownDescriptors() -> ClosedRange<Int32> {
+        let first = STDERR_FILENO + 1
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return first...max(first, names.compactMap { Int32($0) }.max() ?? first) + spareDescriptors
+    }
+
+    private static let spareDescriptors: Int32 = 64
 
     /// No signal is blocked or ignored, whatever this process does with them.
     private static func plainSignals() -> posix_spawnattr_t {

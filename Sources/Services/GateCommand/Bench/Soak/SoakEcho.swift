@@ -21,12 +21,15 @@ struct SoakEcho: Extender {
 
     func received(_ message: PeerMessage) async { try? await message.session.send(message.payload) }
 
-    /// Serves a replica under one of a node's credentials until standard input ends.
-    static func serve(folder: String, name: String) async throws {
+    /// Serves a replica of an extender under one of a node's credentials until standard input ends.
+    static func serve(
+        _ extender: any Extender, folder: String, name: String,
+        obey other: @escaping @Sendable ([Substring]) -> Void = { _ in }
+    ) async throws {
         let settings = try await LocalSettings.load(directory: folder)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let service = try ExtenderService(
-            extender: SoakEcho(),
+            extender: extender,
             location: NodeLocation(
                 credentialFolder: settings.credentialDirectory(name), database: settings.database.link),
             group: group, logger: Logger(label: "soak") { _ in SwiftLogNoOpLogHandler() })
@@ -36,7 +39,7 @@ struct SoakEcho: Extender {
                 await service.attached()
                 ReadyLine(["extender": "\(SoakEcho.extender)"]).printNow()
             }
-            await BenchEndCommand.obey()
+            await BenchEndCommand.obey(other)
             tasks.cancelAll()
         }
     }

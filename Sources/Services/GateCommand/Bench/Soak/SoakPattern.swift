@@ -22,10 +22,7 @@ struct SoakPattern: Sendable {
 
     /// One byte of a word that is mixed from seed and place (splitmix64).
     private func byte(at offset: UInt64) -> UInt8 {
-        var word = seed &+ (offset / 8) &* 0x9e37_79b9_7f4a_7c15
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        word ^= word >> 31
+        let word = SplitMix64.mixed(seed &+ (offset / 8) &* 0x9e37_79b9_7f4a_7c15)
         return UInt8(truncatingIfNeeded: word >> (8 * (offset % 8)))
     }
 }
