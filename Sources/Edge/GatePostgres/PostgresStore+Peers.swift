@@ -85,7 +85,7 @@ enum PeerStatement {
     /// whatever is asked and however many rows there are.
     static func list(_ filter: PeerFilter, isFirst: Bool, limit: Int) -> String {
         let place = isFirst ? "true" : "node > $1"
-        let end = "ORDER BY node LIMIT \(limit <= shortPage ? shortPage : StoreLimit.pageRows)"
+        let end = "ORDER BY node LIMIT \(pageSizes.first { limit <= $0 } ?? StoreLimit.pageRows)"
         guard filter != PeerFilter() else { return "SELECT \(PeerRow.columns) FROM peer WHERE \(place) \(end)" }
         let accesses = filter.access.map { [$0] } ?? PeerAccess.allCases
         let relays = filter.isRelay.map { [$0] } ?? [false, true]
@@ -104,6 +104,7 @@ enum PeerStatement {
         return "\(parts.map { "(\($0))" }.joined(separator: " UNION ALL ")) \(end)"
     }
 
-    /// Pages up to here share one statement, longer ones another: few statements, and the server knows the count.
-    private static let shortPage = 50
+    /// Rows that the server reads for a page: the first that is enough. A number within the statement lets it plan for
+    /// so many, each is a statement of its own, and what it reads beyond the page is for nothing.
+    private static let pageSizes = [50, 100, 200, StoreLimit.pageRows]
 }

@@ -73,6 +73,20 @@ extension StoreContract {
             try await expect(listed(PeerFilter(hasEndpoint: true)) == [4, 5], "by endpoint")
             try await expect(listed(PeerFilter(isRelay: false, hasEndpoint: false)) == [], "none")
         },
+        Case("a page of any length is the first rows after a node, no more and none left out") { subject in
+            for number in 1...210 as ClosedRange<UInt64> {
+                let access: PeerAccess = number % 7 == 0 ? .denied : .allowed
+                _ = try await subject.store.editPeer(node(number), PeerEdit(access: access))
+            }
+            for filter in [PeerFilter(), PeerFilter(access: .allowed)] {
+                let all = (1...210 as ClosedRange<UInt64>).filter { filter.access == nil || $0 % 7 != 0 }
+                for limit in [1, 49, 50, 51, 100, 101, 200, 201, 500] {
+                    let page = try await subject.store.peers(filter, after: node(all[2]), limit: limit)
+                        .map(\.node.value.high)
+                    try expect(page == Array(all.dropFirst(3).prefix(limit)), "a page of \(limit)")
+                }
+            }
+        },
         Case("UUIDs are ordered as their bytes are") { subject in
             for high in [1, UInt64.max, 1 << 63] {
                 _ = try await subject.store.editPeer(node(high), PeerEdit())

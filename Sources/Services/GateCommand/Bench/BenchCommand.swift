@@ -15,7 +15,8 @@ struct BenchCommand: AsyncParsableCommand {
             cluster    handshakes and messages of --workers workers beside one, per CPU second of theirs: cluster.ratio;
                        --sessions idle peers over them, and over one more that is added: cluster.sessions
             database   point queries over links beside pgbench on the same server, and how long queries of a table of
-                       --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99
+                       --table-peers rows take: database.ratio, database.point_query_p99, database.filtered_page_p99;
+                       how long the server took to make the rows: database.fill
             soak       a node of several workers under faults (kill, drain, pause, upgrade of a worker; kill of the database
                        service or of a replica of the extender; a hook of yours) while peers stream through an extender: soak.failed, soak.pause per fault
             history    a node on a private PostgreSQL under --strikes faults of a --seed (kill and pause of a worker; a

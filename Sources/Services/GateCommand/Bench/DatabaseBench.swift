@@ -1,4 +1,3 @@
-import Crypto
 import GateCrypto
 import GateDatabase
 import GateLink
@@ -32,8 +31,9 @@ struct DatabaseBench {
         let key = try Vault.makeKey()
         let place = try DatabasePlace(text: server.url)
         let node = try await NodeDatabase.initialise(place, vaultKey: key)
-        try fill(server)
+        try fill(server, report)
         try server.preparePgbench()
+        try server.settle()
         let database = try await NodeDatabase.open(place, vaultKey: key)
         let authority = try LinkAuthority.create(node: node)
         let service = try await DatabaseService.bind(
@@ -81,7 +81,7 @@ struct DatabaseBench {
                         var count = 0
                         while MonotonicSeconds.now() < end {
                             number = number &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                            let node = DatabaseBench.node(Int(number >> 33) % peerCount + 1)
+                            let node = BenchPeerTable.node(Int(number >> 33) % peerCount + 1)
                             guard try await store.peer(node) != nil else { throw CommandFailure("a peer is missing") }
                             count += 1
                         }
@@ -104,7 +104,7 @@ struct DatabaseBench {
             PeerFilter(hasEndpoint: true), PeerFilter(access: .denied, isRelay: false, hasEndpoint: false),
         ]
         for sample in 0..<DatabaseBench.samples {
-            let node = DatabaseBench.node(Int.random(in: 1...peerCount))
+            let node = BenchPeerTable.node(Int.random(in: 1...peerCount))
             let start = MonotonicSeconds.now()
             _ = try await store.peer(node)
             let middle = MonotonicSeconds.now()
@@ -134,22 +134,12 @@ struct DatabaseBench {
         return stores
     }
 
-    private func fill(_ server: BenchServer) throws {
-        try server.sql(
-            """
-            INSERT INTO quantumgate.peer (node, bundle_hash, endpoints, access, is_relay, features, record, first_seen,
-                last_seen, note)
-            SELECT md5(n::text)::uuid, sha256(n::text::bytea), CASE WHEN n % 4 = 0 THEN '' ELSE '192.0.2.1:7700' END,
-                n % 3, n % 10 = 0, 5, ''::bytea, 1700000000, 1700000000 + n % 1000000, ''
-            FROM generate_series(1, \(peerCount)) AS n
-            """)
-        try server.sql("VACUUM ANALYZE quantumgate.peer")
-    }
-
-    /// The node of the `n`th row that `fill` makes.
-    private static func node(_ number: Int) -> NodeUUID {
-        let digest = Array(Insecure.MD5.hash(data: Array("\(number)".utf8)))
-        return NodeUUID(UUIDBytes(bytes: digest) ?? UUIDBytes(high: 0, low: 0))
+    private func fill(_ server: BenchServer, _ report: (BenchFigure) throws -> Void) throws {
+        let start = MonotonicSeconds.now()
+        try server.sql(BenchPeerTable(rowCount: peerCount).filling)
+        let end = MonotonicSeconds.now()
+        try server.sql(BenchPeerTable.settling)
+        try report(BenchFigure("database.fill", end - start, "s", ["rows": Double(peerCount)]))
     }
 
     private static func credential(_ authority: LinkAuthority, _ role: LinkRole) throws -> LinkCredentialSource {
