@@ -45,8 +45,10 @@ final class WorkerRegistry: Sendable {
     static let unwrittenPause = Duration.milliseconds(20)
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
-    /// Pause after each writing, however many ask for the next: what came meanwhile goes in one.
-    static let writePause = Duration.milliseconds(100)
+    /// Pause after each writing, in parts of what it took, however many ask for the next: what came meanwhile goes in one.
+    /// Short, since the sessions that came are lost with the worker until they are written down.
+    static let writePauseFactor = 4
+    static let writePauseMax = Duration.milliseconds(50)
     /// How long the database is asked again whether a session may go on.
     static let resumePatience = Duration.seconds(5)
     /// Pause before it is.
@@ -117,8 +119,10 @@ final class WorkerRegistry: Sendable {
                     await renew()
                     nextRenewal = .now + renewalInterval
                 }
+                let start = ContinuousClock.now
                 await write()
-                try? await Task.sleep(for: WorkerRegistry.writePause)
+                let pause = (ContinuousClock.now - start) * WorkerRegistry.writePauseFactor
+                try? await Task.sleep(for: min(pause, WorkerRegistry.writePauseMax))
             }
             group.cancelAll()
         }

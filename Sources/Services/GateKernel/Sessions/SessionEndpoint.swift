@@ -18,7 +18,7 @@ final class SessionEndpoint: @unchecked Sendable {
     let way: Way
     let since: UnixTime
     let kernel: KernelState
-    private let certification: Mutex<UnixTime?>
+    let certification: Mutex<UnixTime?>
 
     /// What carries the session; `nil` once it has ended.
     private(set) var driver: (any SessionDriver)?
@@ -82,8 +82,6 @@ final class SessionEndpoint: @unchecked Sendable {
     var isRelayed: Bool { way.isRelayed }
     var isInbound: Bool { way.isInbound }
     var address: IPAddress? { way.address }
-    /// The not-after of the certificate that the other side showed last; `nil` for an anonymous one.
-    var certifiedUntil: UnixTime? { certification.withLock(\.self) }
 
     var streamCount: Int { streams.count }
 
@@ -173,16 +171,6 @@ final class SessionEndpoint: @unchecked Sendable {
     // MARK: To the peer
 
     func enqueue(_ message: SessionMessage) { driver?.enqueue(message) }
-
-    /// The other side showed a fresh certificate.
-    func certified(until end: UnixTime) { certification.withLock { $0 = end } }
-
-    /// Shows this worker's fresh certificate, unless we hide.
-    func tell(certificate: [UInt8]) {
-        guard !way.isHiding else { return }
-        enqueue(.certificate(ByteBuffer(bytes: certificate)))
-        flush()
-    }
 
     /// Says which extenders this worker has; a peer that we hide from is told nothing.
     func tell(extenders list: [ExtenderID]) { if !way.isHiding { enqueue(.extenders(list)) } }
