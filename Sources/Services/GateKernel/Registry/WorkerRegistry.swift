@@ -15,6 +15,8 @@ final class WorkerRegistry: Sendable {
         var sessions = SessionNotes()
         /// Whether all sessions are to be written down again.
         var isToNoteAll = false
+        /// Whether somebody writes what waits.
+        var isRunning = false
         /// Whether the worker is registering anew: once, however many are told at the same time that the lease is lost.
         var isRegistering = false
     }
@@ -106,6 +108,8 @@ final class WorkerRegistry: Sendable {
 
     /// Renews and writes until cancelled.
     func run() async {
+        state.withLock { $0.isRunning = true }
+        defer { state.withLock { $0.isRunning = false } }
         await withTaskGroup { group in
             group.addTask { [due] in
                 while !Task.isCancelled {
@@ -174,10 +178,12 @@ final class WorkerRegistry: Sendable {
         kernel.hasNote(of: id) || state.withLock { $0.sessions.holds(id) }
     }
 
-    /// Returns once all sessions are written down, or the patience for it is over.
+    /// Returns once all sessions are written down, nobody writes any more, or the patience for it is over.
     func settled() async {
         let end = ContinuousClock.now + WorkerRegistry.endPatience
-        while kernel.hasNotes || state.withLock({ !$0.sessions.isEmpty }), ContinuousClock.now < end {
+        while ContinuousClock.now < end {
+            let (isRunning, isEmpty) = state.withLock { ($0.isRunning, $0.sessions.isEmpty) }
+            guard isRunning, kernel.hasNotes || !isEmpty else { return }
             writeSoon()
             try? await Task.sleep(for: WorkerRegistry.unwrittenPause)
         }
