@@ -1,12 +1,9 @@
 /// Rendezvous hashing: of several places each key prefers one, the same wherever it is asked, and when a place goes its
 /// keys alone move. Not against an adversary, who may choose keys that prefer one place.
 package enum Rendezvous {
-    /// Greatest for the place that the key prefers (splitmix64).
+    /// Greatest for the place that the key prefers.
     package static func weight(of place: UInt64, for key: UInt64) -> UInt64 {
-        var value = place ^ (key &* 0x9e37_79b9_7f4a_7c15)
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
+        SplitMix64.mixed(place ^ (key &* SplitMix64.step))
     }
 
     /// A name as a place or key (FNV-1a, 64 bits).

@@ -1,16 +1,12 @@
-/// Random numbers that a printed seed brings back (SplitMix64). For tests only: predictable.
+import GateModel
+
+/// Random numbers that a printed seed brings back. For tests only: predictable.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+    private var words: SplitMix64
 
-    package init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { words = SplitMix64(seed: seed) }
 
-    package mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-        return word ^ word >> 31
-    }
+    package mutating func next() -> UInt64 { words.next() }
 
     /// So many bytes.
     package mutating func bytes(_ count: Int) -> [UInt8] {

@@ -1,3 +1,5 @@
+import GateModel
+
 /// One thing that `bench history` does to one worker.
 struct HistoryFault: Equatable, Sendable {
     enum Kind: String, CaseIterable, Sendable {
@@ -70,25 +72,5 @@ extension HistoryFault: CustomStringConvertible {
         case .kill, .pause: return time
         case .database, .extender, .peers, .isolation: return "\(time),\(ways), \(heals ? "heals" : "breaks")"
         }
-    }
-}
-
-/// Numbers that a seed brings back; predictable.
-struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        return SplitMix64.mixed(state)
-    }
-
-    /// A word of which each bit depends on all of another's.
-    static func mixed(_ word: UInt64) -> UInt64 {
-        var word = word
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import GateModel
 import NIOCore
 
 /// Bytes that say where they belong: in which stream, and at which offset. What is lost, repeated or out of order shows.
@@ -22,7 +23,7 @@ struct SoakPattern: Sendable {
 
     /// One byte of a word that is mixed from seed and place (splitmix64).
     private func byte(at offset: UInt64) -> UInt8 {
-        let word = SplitMix64.mixed(seed &+ (offset / 8) &* 0x9e37_79b9_7f4a_7c15)
+        let word = SplitMix64.mixed(seed &+ (offset / 8) &* SplitMix64.step)
         return UInt8(truncatingIfNeeded: word >> (8 * (offset % 8)))
     }
 }
