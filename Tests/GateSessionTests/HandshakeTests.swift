@@ -278,7 +278,7 @@ extension SessionSettings {
     static var withoutPadding: SessionSettings {
         var settings = SessionSettings()
         settings.flightPadding = 0...0
-        settings.recordPadding = 0...0
+        settings.padding = .none
         return settings
     }
 }

@@ -24,7 +24,6 @@ package struct Session: ~Copyable {
     var certifiedUntil: UnixTime?
     let peerStaticKey: [UInt8]
     let environment: SessionEnvironment
-    private let settings: SessionSettings
     /// root₀; the next epoch's root is derived from it.
     private let root: Secret
     private let suite: NoiseSuite
@@ -32,6 +31,11 @@ package struct Session: ~Copyable {
     private var sealer: RecordSealer
     private var opener: RecordOpener
     private var outbox = Outbox()
+    private var noise = NoiseSchedule()
+    /// Noise that is to go into the next record; a record at a constant rate that may be made.
+    private var noiseDue = 0
+    /// What was sealed so far.
+    package private(set) var traffic = TrafficCount()
     private var streams: StreamTable
     private var assembly = MessageAssembly()
     private var lastHeard: MonotonicInstant
@@ -54,13 +58,20 @@ package struct Session: ~Copyable {
         self.established = secrets.established
         self.certifiedUntil = secrets.established.peer.notAfter
         self.environment = environment
-        self.settings = environment.settings
         self.root = root
         self.suite = suite
         self.sealer = RecordSealer(sending)
         self.opener = RecordOpener(receiving)
         self.streams = StreamTable(role: role)
         self.lastHeard = now
+        followNoise(at: now)
+    }
+
+    private var settings: SessionSettings { environment.settings }
+
+    /// Circuits hide what a session sends in cells of relays' sessions: noise is of direct ones only.
+    private mutating func followNoise(at now: MonotonicInstant) {
+        if established.context == .peer { noise.follow(settings.noise, at: now, environment) }
     }
 
     /// What proves, in a later handshake, that this session is to go on:
@@ -78,7 +89,10 @@ package struct Session: ~Copyable {
     package var queuedBytes: Int { outbox.queuedBytes }
 
     /// Whether `seal` would append a record now.
-    package var isSendable: Bool { outbox.isSendable }
+    package var isSendable: Bool {
+        if failure == nil, noise.constantRate != nil { return noiseDue > 0 }
+        return outbox.isSendable || noiseDue > 0
+    }
 
     /// A number for a stream that this side opens, or `nil` while it has as many open as are allowed.
     package mutating func makeAlias() -> UInt32? { streams.makeAlias() }
@@ -130,18 +144,38 @@ package struct Session: ~Copyable {
     /// Makes room in `output` itself; copies each byte once and seals in place.
     package mutating func seal(into output: inout ByteBuffer, budget: Int) {
         let end = output.writerIndex + budget
-        while output.writerIndex < end, outbox.isSendable { sealRecord(into: &output) }
+        while output.writerIndex < end, isSendable { sealRecord(into: &output) }
     }
 
     private mutating func sealRecord(into output: inout ByteBuffer) {
-        let padding = environment.random(in: settings.recordPadding)
-        let room = RecordSealer.plaintextBytesMax - padding
-        let overhead = WireLimits.recordHeaderBytes + WireLimits.tagBytes + padding
+        let rate = failure == nil ? noise.constantRate : nil
+        let (policy, most) = (settings.padding, rate?.bytes ?? RecordSealer.plaintextBytesMax)
+        let reserved = rate == nil ? min(policy.reserve(environment), most) : 0
+        let room = most - reserved
+        let overhead = WireLimits.recordHeaderBytes + WireLimits.tagBytes
         output.reserveCapacity(minimumWritableBytes: min(outbox.queuedBytes + 512, room) + overhead)
         let start = sealer.begin(&output)
-        outbox.fill(&output, end: output.writerIndex + room, streams: &streams)
-        output.writeRepeatingByte(0, count: padding)
+        let first = output.writerIndex
+        outbox.fill(&output, end: first + room, streams: &streams)
+        let filled = output.writerIndex - first
+        let noise = min(noiseDue, room - filled)
+        let wanted = rate == nil ? policy.amount(for: filled + noise, reserved: reserved) : 0
+        let padding = min(wanted, most - filled - noise)
+        noiseDue = 0
+        output.writeRepeatingByte(0, count: noise + padding)
         sealer.finish(&output, start: start)
+        count(real: filled, noise: noise, padding: padding, overhead: overhead)
+    }
+
+    private mutating func count(real: Int, noise: Int, padding: Int, overhead: Int) {
+        var record = TrafficCount()
+        if real > 0 {
+            (record.real, record.padding, record.noise) = (UInt64(real + overhead), UInt64(padding), UInt64(noise))
+        } else {
+            record.noise = UInt64(noise + padding + overhead)
+        }
+        traffic += record
+        environment.traffic += record
     }
 
     // MARK: Receiving
@@ -153,6 +187,7 @@ package struct Session: ~Copyable {
     package mutating func received(
         _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, into events: inout [PeerEvent]
     ) -> SessionFailure? {
+        followNoise(at: now)
         while failure == nil {
             switch opener.next(&input) {
             case .needsMore: return nil
@@ -259,10 +294,12 @@ package struct Session: ~Copyable {
     /// When ``deadlinePassed(at:)`` wants to be called next; moves with every record that arrives, so a driver's timer
     /// may fire early and then asks again.
     package var nextDeadline: MonotonicInstant? {
-        failure == nil ? lastHeard + (isPinging ? settings.idleTime : settings.pingInterval) : nil
+        guard failure == nil else { return nil }
+        let quiet = lastHeard + (isPinging ? settings.idleTime : settings.pingInterval)
+        return noise.next.map { min($0, quiet) } ?? quiet
     }
 
-    /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer.
+    /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer; makes noise.
     package mutating func deadlinePassed(at now: MonotonicInstant) -> SessionFailure? {
         guard failure == nil else { return failure }
         if now >= lastHeard + settings.idleTime {
@@ -272,6 +309,8 @@ package struct Session: ~Copyable {
             pingNumber += 1
             outbox.append(control: .ping(pingNumber))
         }
+        followNoise(at: now)
+        noiseDue = max(noiseDue, noise.due(at: now, cover: traffic.padding + traffic.noise, environment))
         return failure
     }
 
@@ -283,6 +322,7 @@ package struct Session: ~Copyable {
         guard self.failure == nil else { return }
         self.failure = failure
         outbox.removeAll()
+        noiseDue = 0
         streams.removeAll()
         if let reason { outbox.append(control: .close(reason)) }
     }

@@ -40,8 +40,10 @@ package final class SessionEnvironment {
     package let versions: PeerVersions
     /// Suites that are offered and accepted, the favourite first; never empty.
     package var suites: [NoiseSuite]
-    /// Applies to connections that begin after a change.
+    /// Open sessions follow a change with what they send or hear next.
     package var settings: SessionSettings
+    /// What all sessions sealed so far.
+    package internal(set) var traffic = TrafficCount()
     /// Where keys live.
     package let slab: SecretSlab
     /// Seeds, padding lengths, and how long unintelligible connections are read.

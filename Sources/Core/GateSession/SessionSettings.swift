@@ -6,8 +6,10 @@ package struct SessionSettings: Hashable, Sendable {
     package var pingInterval: Duration = .seconds(30)
     /// A session that heard nothing for this long closes. More than twice the ping interval.
     package var idleTime: Duration = .seconds(90)
-    /// Random padding bytes added to each record.
-    package var recordPadding: ClosedRange<Int> = 0...64
+    /// Padding of each record.
+    package var padding = PaddingPolicy.range(0...64)
+    /// What direct sessions send beside what is meant.
+    package var noise = NoisePolicy.off
     /// Random padding bytes added to each handshake flight.
     package var flightPadding: ClosedRange<Int> = 0...512
     /// How long an unintelligible connection is read before it is closed.

@@ -100,11 +100,6 @@ package enum NodeSettings {
     package static let pingTimeout = SettingKey(
         "ping.timeout", .seconds(20), in: .seconds(1)...Duration.seconds(3600),
         "How long a ping may stay unanswered before the session ends.")
-    package static let paddingMinimum = SettingKey(
-        "padding.minimum", 0, in: 0...4096, "The least padding of a record, in bytes.")
-    package static let paddingMaximum = SettingKey(
-        "padding.maximum", 64, in: 0...4096,
-        "The most padding of a record, in bytes. Each record gets a random amount between both.")
 
     package static let workerLease = SettingKey(
         "worker.lease", .seconds(30), in: .seconds(3)...Duration.seconds(600),
@@ -118,7 +113,7 @@ package enum NodeSettings {
 
     /// Every setting, in the order of its key.
     package static let all: [SettingDefinition] =
-        (access + relay + exit + handshake + reputation + session + lifetimes).sorted { $0.key < $1.key }
+        (access + relay + exit + handshake + reputation + session + cover + lifetimes).sorted { $0.key < $1.key }
 
     /// The setting of that key; throws if there is none.
     package static func definition(of key: String) throws(StoreFailure) -> SettingDefinition {
@@ -147,8 +142,6 @@ package enum NodeSettings {
     private static let session = [
         sessionsMaximum.definition, sessionsPerPeer.definition, sessionsPerIPv4Subnet.definition,
         sessionsPerIPv6Subnet.definition, resumeWindow.definition, pingInterval.definition, pingTimeout.definition,
-        paddingMinimum.definition,
-        paddingMaximum.definition,
     ]
     private static let lifetimes = [
         workerLease.definition, certificateLifetime.definition, recordLifetime.definition,

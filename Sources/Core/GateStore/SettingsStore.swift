@@ -77,14 +77,33 @@ package struct NodeSettingValues: Sendable, Equatable {
     /// All defaults.
     package static let defaults = NodeSettingValues(rows: [])
 
-    /// The value of one setting: what was set, else its default.
+    /// The value of one setting: what was set, else what the security level gives it, else its default.
     package subscript<Value>(key: SettingKey<Value>) -> Value {
-        texts[key.definition.key].flatMap(Value.read) ?? key.fallback
+        Value.read(text(of: key.definition)) ?? key.fallback
     }
 
     /// The text form of one setting's value.
-    package func text(of definition: SettingDefinition) -> String { texts[definition.key] ?? definition.fallback }
+    package func text(of definition: SettingDefinition) -> String {
+        texts[definition.key] ?? fallback(of: definition)
+    }
 
-    /// Whether the setting has a value other than its default's text.
+    /// The text form of the value that a setting has, or would have, while nobody sets another.
+    package func fallback(of definition: SettingDefinition) -> String {
+        SecurityLevel.value(of: definition.key, at: securityLevel) ?? definition.fallback
+    }
+
+    /// Whether somebody set the setting.
     package func isSet(_ definition: SettingDefinition) -> Bool { texts[definition.key] != nil }
+
+    /// The security level.
+    package var securityLevel: Int {
+        let key = NodeSettings.securityLevel
+        return texts[key.definition.key].flatMap(Int.read) ?? key.fallback
+    }
+
+    /// Keys of settings that were set to something else than what the security level gives them. With any the level is
+    /// a custom one.
+    package var customKeys: [String] {
+        SecurityLevel.parameters.map(\.setting).filter { text(of: $0) != fallback(of: $0) }.map(\.key)
+    }
 }

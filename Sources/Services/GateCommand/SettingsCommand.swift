@@ -9,7 +9,7 @@ struct SettingsCommand: AsyncParsableCommand {
         discussion: """
             Settings of one machine (addresses, paths, logs) are in its quantumgate.yaml instead: see `config check`.
             """,
-        subcommands: [List.self, Get.self, Set.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Get.self, Set.self, Levels.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists every setting with its value.")
@@ -35,9 +35,10 @@ struct SettingsCommand: AsyncParsableCommand {
             let (rows, history) = try await OperatorLink.with(node) { store in
                 (try await store.settings(), try await store.history(of: key))
             }
-            printLine(NodeSettingValues(rows: rows).text(of: definition))
+            let values = NodeSettingValues(rows: rows)
+            printLine(values.text(of: definition))
             guard explain else { return }
-            printLine("\n\(definition.doc)\nTakes \(definition.values); default \(definition.fallback).")
+            printLine("\n\(definition.doc)\nTakes \(definition.values); default \(values.fallback(of: definition)).")
             for row in history {
                 printLine("\(timeText(row.changedAt.seconds))  \(row.value ?? "(default)")  by \(row.changedBy)")
             }
@@ -62,10 +63,29 @@ struct SettingsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (key, value) = (key, value)
-            let row = try await OperatorLink.with(node) { store in
-                try await store.set(key, to: value, by: OperatorLink.author, expecting: nil)
+            let (row, rows) = try await OperatorLink.with(node) { store in
+                (
+                    try await store.set(key, to: value, by: OperatorLink.author, expecting: nil),
+                    try await store.settings()
+                )
             }
             printLine("\(key) = \(row.value ?? "(default)")")
+            let custom = NodeSettingValues(rows: rows).customKeys
+            guard key == NodeSettings.securityLevel.definition.key, !custom.isEmpty else { return }
+            printLine("Set one by one, whatever the level: \(custom.joined(separator: ", ")).")
+        }
+    }
+
+    struct Levels: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Shows what each security level decides.",
+            discussion: """
+                Settings that were set one by one stand over the level: `settings set KEY` takes one back to it.
+                """)
+        @OptionGroup var listing: ListingOptions
+
+        func run() async throws {
+            printLine(try SettingListing.levels.text(json: listing.json))
         }
     }
 }
@@ -89,9 +109,21 @@ enum SettingListing {
             ],
             rows: NodeSettings.all.map { definition in
                 Row(
-                    key: definition.key, value: values.text(of: definition), fallback: definition.fallback,
+                    key: definition.key, value: values.text(of: definition), fallback: values.fallback(of: definition),
                     isSet: values.isSet(definition), doc: definition.doc)
             },
             empty: "")
     }
+
+    /// A setting that security levels decide.
+    struct Parameter: Encodable {
+        let key: String
+        /// Its value at each level, from the first on.
+        let values: [String]
+    }
+
+    static let levels = Listing(
+        columns: [("KEY", { $0.key })]
+            + SecurityLevel.numbers.enumerated().map { index, level in ("LEVEL \(level)", { $0.values[index] }) },
+        rows: SecurityLevel.parameters.map { Parameter(key: $0.setting.key, values: $0.values) }, empty: "")
 }

@@ -1,4 +1,5 @@
 import CoreMetrics
+import GateSession
 
 /// What a worker counts. Names are in the Operating article; an increment is one atomic operation.
 struct KernelMetrics: Sendable {
@@ -23,11 +24,21 @@ struct KernelMetrics: Sendable {
     let circuitsBuilt = KernelCounter("gate.circuits.built")
     let circuitsFailed = KernelCounter("gate.circuits.failed")
     let relayedBytes = KernelCounter("gate.relay.bytes.forwarded")
+    let realBytes = KernelCounter("gate.session.bytes.sealed", [("kind", "real")])
+    let paddingBytes = KernelCounter("gate.session.bytes.sealed", [("kind", "padding")])
+    let noiseBytes = KernelCounter("gate.session.bytes.sealed", [("kind", "noise")])
     let sessions = KernelGauge("gate.sessions")
     let suspended = KernelGauge("gate.sessions.suspended")
     let handshakes = KernelGauge("gate.handshakes")
     let circuits = KernelGauge("gate.circuits")
     let extenders = KernelGauge("gate.extenders")
+
+    /// Adds what sessions sealed.
+    func count(_ traffic: TrafficCount) {
+        realBytes.add(Int(clamping: traffic.real))
+        paddingBytes.add(Int(clamping: traffic.padding))
+        noiseBytes.add(Int(clamping: traffic.noise))
+    }
 }
 
 /// A counter that is added to from any loop.

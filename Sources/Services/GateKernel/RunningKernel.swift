@@ -111,7 +111,10 @@ struct RunningKernel: Sendable {
             kernel.metrics.extenders.record(kernel.attachments().count)
             var parties = 0
             for context in contexts {
-                parties += (try? await context.eventLoop.submit { context.partyCount }.get()) ?? 0
+                let counts = try? await context.eventLoop.submit { (context.partyCount, context.takeTraffic()) }.get()
+                guard let (count, traffic) = counts else { continue }
+                parties += count
+                kernel.metrics.count(traffic)
             }
             kernel.metrics.circuits.record(parties)
             kernel.load.withLock {

@@ -17,6 +17,7 @@ final class LoopContext: @unchecked Sendable {
 
     private var parties: [ObjectIdentifier: any CircuitParty] = [:]
     private var timer: RepeatedTask?
+    private var countedTraffic = TrafficCount()
 
     /// How often circuits' deadlines are looked at; none is finer than seconds.
     static let tick = TimeAmount.seconds(1)
@@ -37,7 +38,8 @@ final class LoopContext: @unchecked Sendable {
         eventLoop.execute { self.apply(settings) }
     }
 
-    /// Takes over what handshakes and sessions need; connections that begin from now on follow it.
+    /// Takes over what handshakes and sessions need. Handshakes that begin from now on follow it, and open sessions with
+    /// what they next send or hear.
     func apply(_ settings: NodeSettingValues) {
         environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
         environment.settings.pingInterval = settings[NodeSettings.pingInterval]
@@ -45,8 +47,15 @@ final class LoopContext: @unchecked Sendable {
         environment.suites = NoiseSuite.all(
             preferring: settings[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
             settings[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
-        let least = settings[NodeSettings.paddingMinimum]
-        environment.settings.recordPadding = least...max(least, settings[NodeSettings.paddingMaximum])
+        environment.settings.flightPadding = 0...settings[NodeSettings.flightPadding]
+        environment.settings.padding = settings.padding
+        environment.settings.noise = settings.noise
+    }
+
+    /// What sessions of this loop sealed since this was last asked.
+    func takeTraffic() -> TrafficCount {
+        defer { countedTraffic = environment.traffic }
+        return environment.traffic - countedTraffic
     }
 
     /// How many circuits have their machine on this loop.

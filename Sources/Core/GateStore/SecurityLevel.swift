@@ -1,0 +1,33 @@
+/// What a security level decides: values of settings that nobody set one by one.
+package enum SecurityLevel {
+    /// From the cheapest to the hardest to observe.
+    package static let numbers = 1...5
+
+    /// A setting that levels decide, with its value at each of them, from the first on.
+    package struct Parameter: Sendable {
+        package let setting: SettingDefinition
+        package let values: [String]
+
+        fileprivate init<Value>(_ key: SettingKey<Value>, _ values: Value...) {
+            precondition(values.count == numbers.count, "a value for each level")
+            setting = key.definition
+            self.values = values.map(\.settingText)
+        }
+    }
+
+    /// Everything that levels decide, in the order of the keys. Level 1 has the settings' own defaults.
+    package static let parameters = [
+        Parameter(NodeSettings.flightPadding, 512, 1024, 2048, 3072, 4096),
+        Parameter(NodeSettings.noiseBudget, 65_536, 65_536, 262_144, 1_048_576, 4_194_304),
+        Parameter(NodeSettings.noisePerMinute, 30, 30, 60, 120, 240),
+        Parameter(NodeSettings.noisePolicy, .off, .poisson, .poisson, .poisson, .poisson),
+        Parameter(NodeSettings.noiseSize, 256, 256, 512, 1024, 2048),
+        Parameter(NodeSettings.paddingMaximum, 64, 128, 256, 384, 512),
+    ]
+
+    /// The value of a setting at a level; `nil` where levels do not decide it.
+    package static func value(of key: String, at level: Int) -> String? {
+        guard numbers.contains(level) else { return nil }
+        return parameters.first { $0.setting.key == key }?.values[level - numbers.lowerBound]
+    }
+}
