@@ -25,7 +25,9 @@ import Testing
             let (near, far) = try await pair(nodes)
             _ = try await near.connect(to: far.uuid).get()
             try await far.holds(1)
+            #expect(far.kernel.unreadiness() == nil)
             try await drains(far, true)
+            #expect(far.kernel.unreadiness() == "draining")
             try await far.holds(0)
             try await near.holds(0)
             // Turned away at the gate, until the listener is closed a moment later.
@@ -34,6 +36,7 @@ import Testing
             #expect(refused?.code == .unreachable)
             #expect(await far.connect(to: near.uuid).failure?.code == .overloaded)
             try await drains(far, false)
+            #expect(far.kernel.unreadiness() == nil)
             while await near.connect(to: far.uuid).failure != nil { try await Task.sleep(for: .milliseconds(20)) }
             try await far.holds(1)
         }

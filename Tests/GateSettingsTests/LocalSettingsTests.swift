@@ -75,14 +75,14 @@ import Testing
     }
 
     private static let neededFiles: [(NeededFiles, [String])] = [
-        (.database, ["database.vaultKeyFile"]), (.kernel, ["peers.sharedSecretFile"]),
-        (.supervisor, ["extenders.chat"]), ([], []),
-        (.all, ["database.vaultKeyFile", "peers.sharedSecretFile", "extenders.chat"]),
+        (.database, ["database.vaultKeyFile", "database.passwordFile"]), (.tables, ["database.passwordFile"]),
+        (.kernel, ["peers.sharedSecretFile"]), (.supervisor, ["extenders.chat"]), ([], []),
+        (.all, ["database.vaultKeyFile", "database.passwordFile", "peers.sharedSecretFile", "extenders.chat"]),
     ]
 
     @Test(arguments: neededFiles)
     func `a program misses only the files that it opens itself`(needed: NeededFiles, keys: [String]) async {
-        let yaml = "peers:\n  sharedSecretFile: none\nextenders: { chat: /none }\n"
+        let yaml = "peers:\n  sharedSecretFile: none\nextenders: { chat: /none }\ndatabase:\n  passwordFile: none\n"
         var found: [String] = []
         do throws(SettingsFaults) {
             _ = try await LocalSettings.load(yaml: yaml, directory: "/nowhere", environment: [:], filesNeeded: needed)

@@ -28,6 +28,7 @@ struct KernelMetrics: Sendable {
     let handshakes = KernelGauge("gate.handshakes")
     let circuits = KernelGauge("gate.circuits")
     let extenders = KernelGauge("gate.extenders")
+    let unlockedBytes = KernelGauge("gate.secret.unlocked.bytes")
 }
 
 /// A counter that is added to from any loop.

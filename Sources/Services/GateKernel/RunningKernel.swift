@@ -109,11 +109,16 @@ struct RunningKernel: Sendable {
             kernel.metrics.suspended.record(kernel.suspendedCount)
             kernel.metrics.handshakes.record(host.gate.halfOpenCount)
             kernel.metrics.extenders.record(kernel.attachments().count)
-            var parties = 0
+            var (parties, unlockedBytes) = (0, 0)
             for context in contexts {
-                parties += (try? await context.eventLoop.submit { context.partyCount }.get()) ?? 0
+                let held = try? await context.eventLoop.submit {
+                    (context.partyCount, context.environment.slab.unlockedBytes)
+                }.get()
+                guard let held else { continue }
+                (parties, unlockedBytes) = (parties + held.0, unlockedBytes + held.1)
             }
             kernel.metrics.circuits.record(parties)
+            kernel.metrics.unlockedBytes.record(unlockedBytes)
             kernel.load.withLock {
                 $0 = WorkerLoad(
                     sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
@@ -129,6 +134,12 @@ struct RunningKernel: Sendable {
             host.closeExpired(at: SystemClock.wall())
             try? await Task.sleep(for: RunningKernel.expiryInterval)
         }
+    }
+
+    /// Why the worker is to get no new peers now; `nil` where it is. What it has it keeps all the while.
+    func unreadiness() -> String? {
+        guard !host.gate.isDraining else { return "draining" }
+        return health.unreadiness(at: SystemClock.now(), wall: SystemClock.wall())
     }
 
     func status() async -> KernelStatus {
