@@ -214,7 +214,8 @@ import Testing
     }
 
     @Test(arguments: [
-        SessionFailure.unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
+        SessionFailure.unintelligible, .handshakeFailed, .noCommonVersion, .certificateRefused, .notAdmitted,
+        .noCommonSuite(offered: SuiteOffers([2, 2, 2]), taken: SuiteOffers([4, 2, 2])),
         .handshakeTimedOut, .recordRefused, .idle, .closedByPeer(.protocolViolation), .closed(.protocolViolation),
     ])
     func `cost nothing where the fault is not inside a record that authenticated`(failure: SessionFailure) {

@@ -146,6 +146,15 @@ import Testing
         #expect(Self.header.choices.count == FlightHeader.choicesByteCount)
     }
 
+    @Test func `a retry has these bytes, and no message`() {
+        var retry = Self.header
+        (retry.kind, retry.versions, retry.suite, retry.messageBytes) = (.retry, PeerVersions(only: 2), [2, 1, 3], 0)
+        #expect(retry.encoded.hexDump(format: .compact) == "220201010201030606" + "0e01c9c38007d00000")
+        #expect(FlightHeader(retry.encoded) == retry)
+        retry.messageBytes = 1
+        #expect(FlightHeader(retry.encoded) == nil)
+    }
+
     @Test func `no truncation is read`() {
         for count in 0..<FlightHeader.byteCount {
             #expect(FlightHeader(Self.header.encoded.getSlice(at: 0, length: count) ?? ByteBuffer()) == nil)
@@ -153,7 +162,9 @@ import Testing
     }
 
     @Test(
-        arguments: [(0, 2), (0, 0x10), (0, 0x21), (1, 2), (2, 0), (2, 3), (3, 0), (3, 4), (14, 0), (14, 0xff)]
+        arguments: [
+            (0, 2), (0, 0x10), (0, 0x21), (1, 0), (1, 2), (1, 3), (2, 0), (2, 3), (3, 0), (3, 4), (14, 0), (14, 0xff),
+        ]
             as [(Int, UInt8)])
     func `an impossible version, another kind, pattern, context or impossible length is refused`(
         _ place: Int, _ byte: UInt8

@@ -34,12 +34,14 @@ package final class SessionEnvironment {
     package let node: NodeUUID
     /// What responders answer with; replaced when the certificate is renewed.
     package var credentials: WorkerCredentials
-    /// The network's global shared secret, where it has one.
+    /// The network's global shared secret, where it has one: for whoever connects, and who is dialled.
     package var sharedSecret: SharedSecret?
+    /// Nodes of other networks, by the secret that they are dialled with in place of it; with none, where there is none.
+    package var otherSecrets: [NodeUUID: SharedSecret?] = [:]
     /// Versions of the protocol that are offered and accepted.
     package let versions: PeerVersions
-    /// Suites that are offered and accepted, the favourite first; never empty.
-    package var suites: [NoiseSuite]
+    /// Suites that are offered and accepted. Applies to connections that begin after a change.
+    package var suites: SuitePreferences
     /// Applies to connections that begin after a change.
     package var settings: SessionSettings
     /// Where keys live.
@@ -56,12 +58,11 @@ package final class SessionEnvironment {
 
     package init(
         node: NodeUUID, credentials: WorkerCredentials, sharedSecret: SharedSecret? = nil,
-        versions: PeerVersions = .spoken, suites: [NoiseSuite] = [.standard],
+        versions: PeerVersions = .spoken, suites: SuitePreferences = .everything,
         settings: SessionSettings = SessionSettings(), slab: SecretSlab,
         random: consuming FastRandom, entropy: HandshakeEntropy = .system,
         remember: @escaping (_ seed: FlightSeed, _ minute: Int64, _ now: Int64) -> Bool
     ) {
-        precondition(!suites.isEmpty, "a node has at least one suite")
         self.node = node
         self.credentials = credentials
         self.sharedSecret = sharedSecret
@@ -73,6 +74,9 @@ package final class SessionEnvironment {
         self.entropy = entropy
         self.remember = remember
     }
+
+    /// The secret that a node is dialled with.
+    func secret(dialling node: NodeUUID) -> SharedSecret? { otherSecrets[node] ?? sharedSecret }
 
     /// How long this handshake may take: the setting less up to a fifth of it, so that a close after silence has no time
     /// of its own.

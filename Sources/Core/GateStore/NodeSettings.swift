@@ -75,10 +75,15 @@ package enum NodeSettings {
         "reputation.recovery", ReputationPolicy().recovery, in: 1...3000,
         "Points that come back in ten minutes. With 20 a severe fault bans for about 50 minutes, and the worst is forgiven in 26 hours."
     )
-    package static let suiteKEM = SettingKey<KEMPreference>(
-        "suite.kem", .mlkem768, "The post-quantum key exchange that this node asks for when it dials.")
-    package static let suiteCipher = SettingKey<CipherPreference>(
-        "suite.cipher", .aes, "The record cipher that this node asks for when it dials.")
+    package static let suiteKEM = SettingKey<Preference<KEMChoice>>(
+        preferring: "suite.kem",
+        "The post-quantum key exchanges that this node takes, the one that it dials with first. No other is accepted.")
+    package static let suiteCipher = SettingKey<Preference<CipherChoice>>(
+        preferring: "suite.cipher",
+        "The ciphers that this node takes, the one that it dials with first. No other is accepted.")
+    package static let suiteHash = SettingKey<Preference<HashChoice>>(
+        preferring: "suite.hash",
+        "The hashes that this node takes, the one that it dials with first. No other is accepted.")
 
     package static let sessionsMaximum = SettingKey(
         "sessions.maximum", 20_000, in: 1...10_000_000, "How many sessions one worker holds.")
@@ -138,7 +143,7 @@ package enum NodeSettings {
     private static let handshake = [
         handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,
         handshakeFreeAttempts.definition,
-        suiteKEM.definition, suiteCipher.definition,
+        suiteKEM.definition, suiteCipher.definition, suiteHash.definition,
     ]
     private static let reputation = [
         reputationEnabled.definition, reputationMinor.definition, reputationModerate.definition,

@@ -88,3 +88,13 @@ package struct NodeSettingValues: Sendable, Equatable {
     /// Whether the setting has a value other than its default's text.
     package func isSet(_ definition: SettingDefinition) -> Bool { texts[definition.key] != nil }
 }
+
+extension NodeSettingValues {
+    /// The names of the algorithms of suites that the node takes, of each class the favourite first.
+    package var suiteNames: (kems: [String], ciphers: [String], hashes: [String]) {
+        (
+            self[NodeSettings.suiteKEM].choices.map(\.rawValue), self[NodeSettings.suiteCipher].choices.map(\.rawValue),
+            self[NodeSettings.suiteHash].choices.map(\.rawValue)
+        )
+    }
+}

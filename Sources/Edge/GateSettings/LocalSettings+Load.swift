@@ -61,6 +61,9 @@ extension LocalSettings {
         }
         if needed.contains(.kernel) {
             named.append(("peers.sharedSecretFile", sharedSecretPath, "a file that all nodes of the network have"))
+            named += otherSecretPaths.sorted { $0.key < $1.key }.map { node, path in
+                ("peers.otherSecretFiles.\(node)", path, "a file that the nodes of its network have")
+            }
         }
         if needed.contains(.supervisor) {
             named += extenders.sorted { $0.key < $1.key }.map {

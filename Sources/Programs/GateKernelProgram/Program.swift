@@ -73,6 +73,7 @@ struct Program: AsyncParsableCommand {
         var configuration = KernelConfiguration(name: own.name, node: own.node, settings, index: index)
         configuration.credential = credential
         configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
+        configuration.otherSecrets = try SharedSecretFile.load(of: settings.otherSecretPaths)
         configuration.resumesSessions = true
         return configuration
     }

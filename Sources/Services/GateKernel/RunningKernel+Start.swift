@@ -128,6 +128,7 @@ extension RunningKernel {
                 node: configuration.node, credentials: credentials, sharedSecret: configuration.sharedSecret,
                 versions: configuration.versions, slab: slab, random: FastRandom(),
                 remember: { seeds.remember($0, minute: $1, now: $2) })
+            environment.otherSecrets = configuration.otherSecrets
             let context = LoopContext(eventLoop: eventLoop, environment: environment, random: FastRandom())
             context.apply(settings)
             contexts.append(context)

@@ -41,9 +41,9 @@ class SessionSecrets:
         return self.suite.expand(self.root, label("QuantumGate resumption v1") + self.suite.numbers + bytes(4), 32)
 
 
-def resumption_proof(session_id: bytes, secret: bytes, hash_after_second: bytes) -> bytes:
+def resumption_proof(session_id: bytes, secret: bytes, hash_after_answer: bytes) -> bytes:
     """What goes behind the certificate in flight 3 to go on with a session (article Resumption)."""
-    text = label("QuantumGate resumption proof v1") + session_id + hash_after_second
+    text = label("QuantumGate resumption proof v1") + session_id + hash_after_answer
     return session_id + hmac.new(secret, text, hashlib.sha256).digest()
 
 

@@ -176,7 +176,7 @@ extension AddressFault {
         switch failure {
         case .unintelligible: self = .unintelligible
         case .handshakeTimedOut: self = .timeout
-        case .handshakeFailed, .noCommonSuite, .certificateRefused: self = .handshake
+        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused: self = .handshake
         case .notAdmitted: self = .refused
         case .recordRefused: self = .record
         case .protocolViolation, .limitExceeded, .idle, .closedByPeer, .closed: return nil

@@ -229,7 +229,10 @@ struct ConnectFault: Error {
             self.init(.notAccepted, ConnectFault.unanswered)
         case .notAdmitted: self.init(.refused, "the peer is banned or not allowed here; see 'bans', 'peers allow'")
         case .certificateRefused: self.init(.notAccepted, "the node there is not the one that was dialled")
-        case .noCommonSuite: self.init(.notAccepted, "no suite or version in common")
+        case .noCommonVersion: self.init(.notAccepted, "no version in common")
+        case .noCommonSuite(let offered, let taken):
+            let words = offered.unlike(taken).map { "we offer \($0.own), the node takes \($0.other)" }
+            self.init(.notAccepted, "no common suite: \(words ?? "see suite.kem, suite.cipher, suite.hash")")
         case .protocolViolation, .limitExceeded: self.init(.notAccepted, "the peer broke the protocol")
         }
     }

@@ -42,9 +42,7 @@ final class LoopContext: @unchecked Sendable {
         environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
         environment.settings.pingInterval = settings[NodeSettings.pingInterval]
         environment.settings.idleTime = settings[NodeSettings.pingInterval] + settings[NodeSettings.pingTimeout]
-        environment.suites = NoiseSuite.all(
-            preferring: settings[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
-            settings[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
+        environment.suites = SuitePreferences(settings)
         let least = settings[NodeSettings.paddingMinimum]
         environment.settings.recordPadding = least...max(least, settings[NodeSettings.paddingMaximum])
     }
@@ -76,4 +74,12 @@ final class LoopContext: @unchecked Sendable {
 
     /// What is shown of the circuits on this loop.
     var circuitDescriptions: [CircuitDescription] { parties.values.compactMap(\.description) }
+}
+
+extension SuitePreferences {
+    /// As the node's settings have them.
+    fileprivate init(_ settings: NodeSettingValues) {
+        let names = settings.suiteNames
+        self = SuitePreferences(kems: names.kems, ciphers: names.ciphers, hashes: names.hashes) ?? .everything
+    }
 }

@@ -83,8 +83,8 @@ extension SessionFailure {
     fileprivate var maySuspend: Bool {
         switch self {
         case .closedByPeer(.goingAway), .closed(.goingAway), .closedByPeer(.idle), .idle, .recordRefused: true
-        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted, .handshakeTimedOut,
-            .protocolViolation, .limitExceeded, .closedByPeer, .closed:
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
+            .handshakeTimedOut, .protocolViolation, .limitExceeded, .closedByPeer, .closed:
             false
         }
     }

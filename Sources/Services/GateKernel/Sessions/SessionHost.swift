@@ -215,7 +215,10 @@ final class SessionHost: Sendable {
         switch failure {
         case .unintelligible: "what came does not open: wrong UUID, secret or clock, a replay, or noise"
         case .handshakeFailed: "the handshake's cryptography failed"
-        case .noCommonSuite: "no suite or version in common"
+        case .noCommonVersion: "no version in common, or a context that is not for here"
+        case .noCommonSuite(let offered, let taken):
+            offered.unlike(taken).map { "no common suite: it offers \($0.own), we take \($0.other)" }
+                ?? "a circuit brought a suite that is not taken here: the record that its origin has is old"
         case .certificateRefused: "the certificate does not hold"
         case .notAdmitted: "not admitted"
         case .handshakeTimedOut: "the handshake took too long"
