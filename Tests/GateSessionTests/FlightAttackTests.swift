@@ -109,9 +109,10 @@ extension PeerPair {
         }
         pair.deliver(course.isToDialler)
         pair.run()
-        pair.end()
+        // Behind a whole handshake it is a record that does not open, or one that never ends.
+        for _ in 0..<3 { pair.end() }
         let last = pair.answer(course.isToDialler).events.last
-        #expect([.closed(.unintelligible), .closed(.recordRefused)].contains(last))
+        #expect([.closed(.unintelligible), .closed(.recordRefused), .closed(.idle)].contains(last))
     }
 
     @Test(arguments: Course.all) fileprivate func `an earlier flight in place of a later is no flight`(
@@ -196,7 +197,7 @@ extension PeerPair {
         arguments: [
             ([1, 1, 1], [6, 6, 14]),  // what it began with
             ([2, 1, 1], [6, 6, 14]),  // by one that takes what it began with
-            ([2, 1, 1], [2, 6, 14]),  // by one that does not take what it chooses
+            ([2, 1, 1], [0, 6, 14]),  // by one that does not take what it chooses
             ([3, 1, 1], [8, 6, 14]),  // what means nothing
             ([0, 0, 0], [6, 6, 14]),  // nothing in common, which is untrue
             ([0, 1, 1], [4, 6, 14]),  // half a suite
