@@ -215,7 +215,8 @@ import Testing
 
     @Test(arguments: [
         SessionFailure.unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
-        .handshakeTimedOut, .recordRefused, .idle, .closedByPeer(.protocolViolation), .closed(.protocolViolation),
+        .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer(.protocolViolation),
+        .closed(.protocolViolation),
     ])
     func `cost nothing where the fault is not inside a record that authenticated`(failure: SessionFailure) {
         #expect(!failure.isAuthenticated)

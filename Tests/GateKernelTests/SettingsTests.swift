@@ -59,6 +59,20 @@ import Testing
         }
     }
 
+    @Test func `say when keys are replaced, the least before the most`() async throws {
+        try await withKernels(1) { nodes in
+            try await nodes[0].set(NodeSettings.keyLifetimeMinimum.definition, "30m")
+            try await nodes[0].set(NodeSettings.keyVolume, 1 << 21)
+            try await nodes[0].set(NodeSettings.keyUpdateTimeout.definition, "20s")
+            for context in nodes[0].kernel.contexts {
+                let settings = try await context.eventLoop.submit { context.environment.settings }.get()
+                #expect(settings.keyLifetime == 1_800_000...1_800_000)
+                #expect(settings.keyVolume == 1 << 21)
+                #expect(settings.keyUpdateTime == .seconds(20))
+            }
+        }
+    }
+
     @Test func `bound its circuits`() async throws {
         try await withKernels(1) { nodes in
             try await nodes[0].set(NodeSettings.relayDialsPerCircuit, 9)

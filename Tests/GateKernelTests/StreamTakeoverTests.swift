@@ -57,6 +57,23 @@ import Testing
         }
     }
 
+    @Test func `lose and repeat no byte while keys are replaced, and go on at another connection after that`()
+        async throws
+    {
+        try await withTakeover { cluster in
+            for node in [cluster.near, cluster.first] { try await node.set(NodeSettings.keyVolume, 1 << 20) }
+            let session = try await cluster.session()
+            while try await cluster.keyEpochs().contains(where: { $0 < 2 }) {
+                #expect(try await cluster.echo(1 << 20, over: session))
+            }
+            cluster.forwarder.cut(both: true)
+            try await cluster.stands(at: 1, on: cluster.first)
+            #expect(try await cluster.keyEpochs() == [0, 0], "the keys of another handshake")
+            #expect(try await cluster.echo(1 << 20, over: session))
+            #expect(cluster.home.seen(.disconnected) == 0 && cluster.far.seen(.disconnected) == 0)
+        }
+    }
+
     @Test func `that are opened while no worker has the session wait for it`() async throws {
         try await withTakeover { cluster in
             let session = try await cluster.session()
@@ -112,6 +129,16 @@ private struct Takeover: Sendable {
         while worker.kernel.kernel.sessions.first?.epoch != epoch || near.kernel.kernel.sessions.first?.epoch != epoch {
             try await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    /// The epochs of the keys at both ends.
+    func keyEpochs() async throws -> [UInt32] {
+        var epochs: [UInt32] = []
+        for node in [near, first] {
+            let session = try #require(node.kernel.kernel.sessions.first)
+            epochs.append(try await session.eventLoop.submit { session.keyEpoch }.get())
+        }
+        return epochs
     }
 
     /// Whether an echo comes back whole, in order and once.

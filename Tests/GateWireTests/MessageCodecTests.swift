@@ -37,6 +37,16 @@ import Testing
                 + "000000000000000a00000000000000090000000000000008"
         ),
         (.certificate(ByteBuffer(bytes: [1, 2, 3])), "130003010203"),
+        (
+            .keyRequest(
+                KeyShare(epoch: 23, agreement: [UInt8](repeating: 0xab, count: 32), encapsulation: [0xcd, 0xef])),
+            "1400000017" + String(repeating: "ab", count: 32) + "0002cdef"
+        ),
+        (
+            .keyReply(KeyShare(epoch: 24, agreement: [UInt8](repeating: 0xba, count: 32), encapsulation: [0xdc])),
+            "1500000018" + String(repeating: "ba", count: 32) + "0001dc"
+        ),
+        (.keySwitch(epoch: 25), "1600000019"),
         (.resumed(isAccepted: true, epoch: 21), "200100000015"),
     ]
 
@@ -76,6 +86,23 @@ import Testing
         var bytes = ByteBuffer()
         MessageCodec.encode(.streamResume(alias: 1, resume), into: &bytes)
         #expect(throws: WireFailure.outOfBounds) { try MessageCodec.decode(&bytes) }
+    }
+
+    @Test func `a share of a key update has its bound`() throws {
+        var share = KeyShare(
+            epoch: 1, agreement: [UInt8](repeating: 1, count: 32), encapsulation: [UInt8](repeating: 2, count: 1568))
+        var bytes = ByteBuffer()
+        MessageCodec.encode(.keyRequest(share), into: &bytes)
+        #expect(try MessageCodec.decode(&bytes) == .whole(.keyRequest(share)))
+        for kind in [20, 21] as [UInt8] {
+            share.encapsulation = []
+            bytes.clear()
+            MessageCodec.encode(.keyReply(share), into: &bytes)
+            bytes.setInteger(kind, at: 0)
+            bytes.setInteger(UInt16(1569), at: 37)
+            bytes.writeRepeatingByte(2, count: 1569)
+            #expect(throws: WireFailure.outOfBounds) { try MessageCodec.decode(&bytes) }
+        }
     }
 
     @Test func `cells come whole and within their bound`() throws {

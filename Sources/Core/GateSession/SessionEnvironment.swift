@@ -40,7 +40,7 @@ package final class SessionEnvironment {
     package let versions: PeerVersions
     /// Suites that are offered and accepted, the favourite first; never empty.
     package var suites: [NoiseSuite]
-    /// Applies to connections that begin after a change.
+    /// Applies to connections that begin after a change; what says when keys are replaced, to epochs that do.
     package var settings: SessionSettings
     /// Where keys live.
     package let slab: SecretSlab
@@ -48,7 +48,7 @@ package final class SessionEnvironment {
     package var random: FastRandom
     /// Certificates that were found right, so that a peer that returns costs no verification.
     package var knownSignatures = KnownSignatures()
-    /// What handshakes draw.
+    /// What handshakes and key updates draw.
     package let entropy: HandshakeEntropy
     /// Remembers the seed of a flight of a minute; `false` where it was seen before. One ``SeedWindow`` serves all event
     /// loops of a worker: the driver locks it.

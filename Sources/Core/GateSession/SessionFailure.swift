@@ -23,6 +23,8 @@ package enum SessionFailure: Error, Hashable, Sendable {
     case limitExceeded
     /// Nothing was heard for the idle time, pings included.
     case idle
+    /// A key update did not finish in its time.
+    case keyUpdateTimedOut
     /// The other side said goodbye.
     case closedByPeer(SessionCloseReason)
     /// We said goodbye.
@@ -33,7 +35,7 @@ package enum SessionFailure: Error, Hashable, Sendable {
         switch self {
         case .protocolViolation, .limitExceeded: true
         case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .recordRefused, .idle, .closedByPeer, .closed:
+            .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             false
         }
     }

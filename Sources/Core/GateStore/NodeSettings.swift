@@ -106,6 +106,19 @@ package enum NodeSettings {
         "padding.maximum", 64, in: 0...4096,
         "The most padding of a record, in bytes. Each record gets a random amount between both.")
 
+    package static let keyLifetimeMinimum = SettingKey(
+        "keys.update-minimum", .seconds(300), in: .seconds(2)...Duration.seconds(86_400),
+        "The least age at which a session's keys are replaced by fresh ones.")
+    package static let keyLifetimeMaximum = SettingKey(
+        "keys.update-maximum", .seconds(1200), in: .seconds(2)...Duration.seconds(86_400),
+        "The age at which a session's keys are replaced at the latest. Each epoch draws a time between both.")
+    package static let keyVolume = SettingKey(
+        "keys.update-volume", 4 << 30, in: (1 << 20)...(1 << 40),
+        "Bytes that a session sends with its keys before it asks for fresh ones, once in two seconds at most.")
+    package static let keyUpdateTimeout = SettingKey(
+        "keys.update-timeout", .seconds(240), in: .seconds(10)...Duration.seconds(3600),
+        "How long a key update may take before the session ends.")
+
     package static let workerLease = SettingKey(
         "worker.lease", .seconds(30), in: .seconds(3)...Duration.seconds(600),
         "How long a worker counts as alive after it was last heard of.")
@@ -147,8 +160,8 @@ package enum NodeSettings {
     private static let session = [
         sessionsMaximum.definition, sessionsPerPeer.definition, sessionsPerIPv4Subnet.definition,
         sessionsPerIPv6Subnet.definition, resumeWindow.definition, pingInterval.definition, pingTimeout.definition,
-        paddingMinimum.definition,
-        paddingMaximum.definition,
+        paddingMinimum.definition, paddingMaximum.definition, keyLifetimeMinimum.definition,
+        keyLifetimeMaximum.definition, keyVolume.definition, keyUpdateTimeout.definition,
     ]
     private static let lifetimes = [
         workerLease.definition, certificateLifetime.definition, recordLifetime.definition,

@@ -7,6 +7,7 @@ struct KernelMetrics: Sendable {
 
     let sessionsEstablished = KernelCounter("gate.sessions.established")
     let sessionsResumed = KernelCounter("gate.sessions.resumed")
+    let keyUpdates = KernelCounter("gate.sessions.key_updates")
     let sessionsRefused = KernelCounter("gate.sessions.refused")
     let handshakesFailed = KernelCounter("gate.handshakes.failed")
     let connectionsAccepted = KernelCounter("gate.connections.accepted")

@@ -134,12 +134,13 @@ struct RunningKernel: Sendable {
     func status() async -> KernelStatus {
         var sessions: [KernelStatus.Session] = []
         for session in kernel.sessions {
-            let streams = (try? await session.eventLoop.submit { session.streamCount }.get()) ?? 0
+            let (streams, keyEpoch) =
+                (try? await session.eventLoop.submit { (session.streamCount, session.keyEpoch) }.get()) ?? (0, 0)
             sessions.append(
                 KernelStatus.Session(
                     id: session.id.description, peer: session.peer.text, relayed: session.isRelayed,
                     inbound: session.isInbound, since: session.since.seconds,
-                    version: session.way.version, streams: streams))
+                    version: session.way.version, streams: streams, keyEpoch: keyEpoch))
         }
         var memory: [String] = []
         for context in contexts {

@@ -179,7 +179,7 @@ extension AddressFault {
         case .handshakeFailed, .noCommonSuite, .certificateRefused: self = .handshake
         case .notAdmitted: self = .refused
         case .recordRefused: self = .record
-        case .protocolViolation, .limitExceeded, .idle, .closedByPeer, .closed: return nil
+        case .protocolViolation, .limitExceeded, .idle, .keyUpdateTimedOut, .closedByPeer, .closed: return nil
         }
     }
 }

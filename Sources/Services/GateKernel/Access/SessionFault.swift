@@ -24,7 +24,7 @@ struct SessionFault: Equatable {
         case .protocolViolation: proven = .severe
         case .limitExceeded: proven = .moderate
         case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .recordRefused, .idle, .closedByPeer, .closed:
+            .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             return nil
         }
         switch peer {

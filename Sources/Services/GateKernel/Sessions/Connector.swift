@@ -225,7 +225,8 @@ struct ConnectFault: Error {
     init(_ failure: SessionFailure) {
         switch failure {
         case .closed(.overloaded): self.init(.overloaded, PeerTable.Refusal.full.rawValue)
-        case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle:
+        case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle,
+            .keyUpdateTimedOut:
             self.init(.notAccepted, ConnectFault.unanswered)
         case .notAdmitted: self.init(.refused, "the peer is banned or not allowed here; see 'bans', 'peers allow'")
         case .certificateRefused: self.init(.notAccepted, "the node there is not the one that was dialled")

@@ -37,7 +37,7 @@ final class LoopContext: @unchecked Sendable {
         eventLoop.execute { self.apply(settings) }
     }
 
-    /// Takes over what handshakes and sessions need; connections that begin from now on follow it.
+    /// Takes over what handshakes and sessions need; connections that begin from now on follow it, and keys that do.
     func apply(_ settings: NodeSettingValues) {
         environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
         environment.settings.pingInterval = settings[NodeSettings.pingInterval]
@@ -45,6 +45,11 @@ final class LoopContext: @unchecked Sendable {
         environment.suites = NoiseSuite.all(
             preferring: settings[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
             settings[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
+        let youngest = Int(settings[NodeSettings.keyLifetimeMinimum] / .milliseconds(1))
+        let oldest = Int(settings[NodeSettings.keyLifetimeMaximum] / .milliseconds(1))
+        environment.settings.keyLifetime = youngest...max(youngest, oldest)
+        environment.settings.keyVolume = settings[NodeSettings.keyVolume]
+        environment.settings.keyUpdateTime = settings[NodeSettings.keyUpdateTimeout]
         let least = settings[NodeSettings.paddingMinimum]
         environment.settings.recordPadding = least...max(least, settings[NodeSettings.paddingMaximum])
     }

@@ -24,6 +24,8 @@ final class SessionEndpoint: @unchecked Sendable {
     private(set) var driver: (any SessionDriver)?
     /// What the other side says that it has.
     private(set) var extenders: [ExtenderID] = []
+    /// The epoch of the keys that the peer seals with.
+    var keyEpoch: UInt32 = 0
     /// Circuits that go over this session.
     var circuits: CircuitTable
 
@@ -83,11 +85,6 @@ final class SessionEndpoint: @unchecked Sendable {
     var isInbound: Bool { way.isInbound }
     var address: IPAddress? { way.address }
 
-    var streamCount: Int { streams.count }
-
-    /// Whether nothing uses the session now.
-    var isIdle: Bool { streams.isEmpty && circuits.parties.isEmpty && (driver?.waitingByteCount ?? 0) == 0 }
-
     // MARK: From the peer
 
     /// One message of the session; ``batchEnded()`` follows the last of a read.
@@ -123,7 +120,7 @@ final class SessionEndpoint: @unchecked Sendable {
         case .receipt(let name, let status):
             guard let sent = names.receipted(name) else { return }
             outlet(to: sent.sender).outlet.append(.notice(self, .receipt(sent.id, status)))
-        case .ping, .pong, .close, .certificate: break  // the session deals with these itself
+        case .ping, .pong, .close, .certificate, .keyRequest, .keyReply, .keySwitch: break  // the session's own
         }
     }
 

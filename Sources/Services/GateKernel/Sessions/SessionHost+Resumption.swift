@@ -82,7 +82,9 @@ extension SessionFailure {
     /// Whether a session may go on over another connection after this: its way broke, or its worker left.
     fileprivate var maySuspend: Bool {
         switch self {
-        case .closedByPeer(.goingAway), .closed(.goingAway), .closedByPeer(.idle), .idle, .recordRefused: true
+        case .closedByPeer(.goingAway), .closed(.goingAway), .closedByPeer(.idle), .idle, .keyUpdateTimedOut,
+            .recordRefused:
+            true
         case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted, .handshakeTimedOut,
             .protocolViolation, .limitExceeded, .closedByPeer, .closed:
             false

@@ -223,6 +223,7 @@ final class SessionHost: Sendable {
         case .protocolViolation: "the protocol was broken"
         case .limitExceeded: "a limit was exceeded"
         case .idle: "nothing was heard"
+        case .keyUpdateTimedOut: "a key update did not finish in time"
         case .closedByPeer(let reason): "the other side closed (\(reason.rawValue))"
         case .closed(let reason): "closed here (\(reason.rawValue))"
         }

@@ -84,6 +84,9 @@ final class SessionOwner {
         case .certified(let certificate):
             proof = PeerProof(certificate)
             (endpoint ?? unconfirmed)?.certified(until: certificate.notAfter)
+        case .keysUpdated(let epoch):
+            host.kernel.metrics.keyUpdates.add()
+            (endpoint ?? unconfirmed)?.keyEpoch = epoch
         case .closed(let failure): ended(failure)
         }
     }
