@@ -13,7 +13,7 @@ from gatepeer.flights import SharedSecret
 from gatepeer.noise import ANONYMOUS, MUTUAL
 from gatepeer.suites import Suite
 
-from . import answering, dialling, faults, mutations, web
+from . import answering, dialling, faults, mutations, updating, web
 from .nodes import RealNode
 from .report import Report
 
@@ -94,6 +94,15 @@ def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode,
     answering.check_second_flight(report, plain)
     dialling.check_resumption(report, plain)
     dialling.check_duplicates(report, plain)
+
+    updating.check_example(report)
+    updating.check_asking(report, plain, None)
+    updating.check_asking(report, secret_node, secret)
+    updating.check_answering(report, plain, web_port)
+    updating.check_volume(report, plain, web_port)
+    updating.check_resumption(report, plain)
+    updating.check_faults(report, plain)
+    updating.check_lateness(report, plain)
 
     faults.check_faults(report, plain)
     faults.check_limits(report, plain)

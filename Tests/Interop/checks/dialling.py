@@ -149,20 +149,24 @@ def check_stream(
     kind = "mutual" if pattern == MUTUAL else "anonymous"
     with report.check(f"a web server behind a real exit gives back 3 MiB: {kind}, {suite.name}"):
         session = dial(node.address, node.uuid, Identity(), secret, pattern, suite)
-        streams = Streams(session)
-        stream = streams.open(socks5.EXTENDER)
-        body = os.urandom(BODY_BYTES)
-        head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        stream.write(socks5.request("127.0.0.1", port) + head + body)
-        stream.finish()
-        expect(stream.read(2) == socks5.answer(socks5.CONNECTED), "connected")
-        answer = stream.read_all()
-        expect(answer.endswith(b"\r\n\r\n" + body), "the same bytes")
-        stream.done()
-        stream.wait_done()
-        expect(stream.acknowledged > 0, "acknowledged on the way")
+        exchange(Streams(session), port)
         session.ping()
         session.close()
+
+
+def exchange(streams: Streams, port: int) -> None:
+    """3 MiB there and back over a stream, by a web server behind the node's exit."""
+    stream = streams.open(socks5.EXTENDER)
+    body = os.urandom(BODY_BYTES)
+    head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    stream.write(socks5.request("127.0.0.1", port) + head + body)
+    stream.finish()
+    expect(stream.read(2) == socks5.answer(socks5.CONNECTED), "connected")
+    answer = stream.read_all()
+    expect(answer.endswith(b"\r\n\r\n" + body), "the same bytes")
+    stream.done()
+    stream.wait_done()
+    expect(stream.acknowledged > 0, "acknowledged on the way")
 
 
 def check_streams(report: Report, node: RealNode, free_port: int) -> None:

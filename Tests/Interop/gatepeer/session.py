@@ -9,7 +9,8 @@ from . import messages
 from .flights import NotIntelligible, SharedSecret
 from .handshake import Established, Initiator, Responder, Resumption, SeenSeeds, read_flight
 from .identity import Certificate, Identity
-from .messages import Close, Extenders, Message, Ping, Pong
+from .keyupdate import KeyUpdate
+from .messages import Close, Extenders, KeyReply, KeyRequest, KeySwitch, Message, Ping, Pong
 from .noise import MUTUAL
 from .records import FROM_INITIATOR, FROM_RESPONDER, RecordDirection
 from .suites import Suite
@@ -39,16 +40,19 @@ def read_exactly(connection: socket.socket, byte_count: int) -> bytes:
 
 
 class Session:
-    """One session; messages come out of `receive` in order, pings are answered on the way."""
+    """One session; messages come out of `receive` in order, pings and key updates are answered on the way."""
 
     def __init__(self, connection: socket.socket, established: Established):
         self.connection, self.established = connection, established
-        directions = [RecordDirection(established.secrets, number) for number in (FROM_INITIATOR, FROM_RESPONDER)]
+        suite, root = established.secrets.suite, established.secrets.root
+        directions = [RecordDirection(suite, root, number) for number in (FROM_INITIATOR, FROM_RESPONDER)]
         self.sealing, self.opening = directions if established.is_initiator else reversed(directions)
         self.arrived = bytearray()
         self.waiting: list[Message] = []
         self.answers_pings, self.pings_answered = True, 0
         self.extenders: tuple[bytes, ...] | None = None
+        self.keys = KeyUpdate(suite, root, established.is_initiator, established.version)
+        self.answers_requests = True
 
     def send(self, *sent: Message) -> None:
         self.send_record(b"".join(map(messages.encode, sent)))
@@ -96,6 +100,12 @@ class Session:
                     self.pings_answered += 1
             case Extenders(extenders):
                 self.extenders = extenders
+            case KeyRequest() if self.answers_requests:
+                self.answer(message)
+            case KeyReply():
+                self._send_update(self.keys.took_reply(message))
+            case KeySwitch():
+                self.opening = self.keys.took_switch(message)
             case _:
                 return False
         return True
@@ -107,6 +117,30 @@ class Session:
             message = self.receive(max(0.01, deadline - time.monotonic()))
             if is_it(message):
                 return message
+
+    def answer(self, request: KeyRequest) -> None:
+        self._send_update(self.keys.took_request(request))
+
+    def _send_update(self, sent: list[Message]) -> None:
+        """A switch is the last message under the old keys."""
+        if sent:
+            self.send(*sent)
+        if sent and isinstance(sent[-1], KeySwitch):
+            self.sealing = self.keys.sent_switch()
+
+    def update_keys(self) -> None:
+        """Asks for fresh keys and waits until both directions have them."""
+        epoch = self.keys.epoch
+        self.send(self.keys.request())
+        self.wait_for_epoch(epoch + 1)
+
+    def wait_for_epoch(self, epoch: int, patience: float = PATIENCE) -> None:
+        """Until both directions have the keys of that epoch, whoever asks; messages that come wait to be received."""
+        deadline = time.monotonic() + patience
+        while self.keys.epoch < epoch:
+            self.connection.settimeout(max(0.01, deadline - time.monotonic()))
+            found = messages.decode(self._receive_record())
+            self.waiting += [message for message in found if not self._note(message)]
 
     def ping(self) -> None:
         """Asks for a pong and waits for it."""
