@@ -114,30 +114,9 @@ private struct Takeover: Sendable {
         }
     }
 
-    /// Whether an echo comes back whole, in order and once.
     func echo(_ byteCount: Int, over session: PeerSession) async throws -> Bool {
-        let stream = try await session.openStream()
-        async let sent: Void = {
-            var offset = 0
-            while offset < byteCount {
-                let count = min(40_000, byteCount - offset)
-                try await stream.write(ByteBuffer(bytes: (offset..<(offset + count)).map(Self.byte)))
-                offset += count
-            }
-            stream.finish()
-        }()
-        var offset = 0
-        for try await bytes in stream.bytes {
-            for byte in bytes.readableBytesView {
-                guard byte == Self.byte(at: offset) else { return false }
-                offset += 1
-            }
-        }
-        try await sent
-        return offset == byteCount
+        try await session.echoes(byteCount)
     }
-
-    private static func byte(at offset: Int) -> UInt8 { UInt8(truncatingIfNeeded: offset ^ offset >> 8 ^ offset >> 16) }
 }
 
 private func withTakeover(_ body: @Sendable @escaping (Takeover) async throws -> Void) async throws {
@@ -152,8 +131,8 @@ private func withTakeover(_ body: @Sendable @escaping (Takeover) async throws ->
         try await second.kernel.feed.fill()
         let (home, far) = (WitnessExtender(), WitnessExtender())
         let replicas = [
-            try await replica(home, at: near, workers: [near]),
-            try await replica(far, at: first, workers: [first, second]),
+            try await home.replica(at: near, workers: [near]),
+            try await far.replica(at: first, workers: [first, second]),
         ]
         let cluster = Takeover(
             near: near, first: first, second: second, forwarder: forwarder, home: home, far: far, replica: replicas[0])
@@ -167,35 +146,5 @@ private func withTakeover(_ body: @Sendable @escaping (Takeover) async throws ->
         }
         try await forwarder.stop()
         await second.stop()
-    }
-}
-
-private func replica(
-    _ extender: WitnessExtender, at node: KernelNode, workers: [KernelNode]
-) async throws -> ExtenderService {
-    let name = try #require(LinkName(node: node.uuid, role: .extender(KernelNode.extender), name: "test-1"))
-    try await node.store.setRights(RightsRow(name: name.rightsName, extenders: [KernelNode.extender]))
-    return ExtenderService(
-        extender: extender, access: .memory(workers.map(\.kernel.ready.memoryLinks), as: name),
-        group: MultiThreadedEventLoopGroup.singleton,
-        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-}
-
-/// Echoes, and notes what it hears.
-private final class WitnessExtender: Extender {
-    let id = KernelNode.extender
-    let name = "witness"
-    private let changes = Mutex<[PeerChange.Kind]>([])
-    private let messages = Mutex(0)
-
-    func seen(_ kind: PeerChange.Kind) -> Int { changes.withLock { $0.count { $0 == kind } } }
-    var messageCount: Int { messages.withLock(\.self) }
-
-    func peerChanged(_ change: PeerChange) async { changes.withLock { $0.append(change.kind) } }
-    func received(_ message: PeerMessage) async { messages.withLock { $0 += 1 } }
-
-    func opened(_ stream: PeerStream) async throws {
-        for try await bytes in stream.bytes { try await stream.write(bytes) }
-        stream.finish()
     }
 }
