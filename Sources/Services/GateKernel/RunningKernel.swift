@@ -33,7 +33,7 @@ struct RunningKernel: Sendable {
 
     /// How often gauges are set.
     static let gaugeInterval = Duration.seconds(1)
-    /// How often sessions are asked whether their certificates ran out.
+    /// How often sessions are asked whether their certificates ran out, and whether anybody wants them.
     static let expiryInterval = Duration.seconds(15)
 
     func run() async throws {
@@ -123,10 +123,11 @@ struct RunningKernel: Sendable {
         }
     }
 
-    /// Ends sessions whose peers' certificates ran out, until cancelled.
+    /// Ends sessions whose peers' certificates ran out, and second ones that nobody wants, until cancelled.
     private func closeExpired() async {
         while !Task.isCancelled {
             host.closeExpired(at: SystemClock.wall())
+            host.endSpare(at: SystemClock.now())
             try? await Task.sleep(for: RunningKernel.expiryInterval)
         }
     }

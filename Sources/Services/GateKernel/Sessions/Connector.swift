@@ -9,6 +9,7 @@ import GateTransport
 import GateWire
 import Logging
 import NIOCore
+import Synchronization
 
 /// Makes sessions on request. Requests for the same session wait for one attempt.
 actor Connector: SessionConnector {
@@ -107,7 +108,10 @@ actor Connector: SessionConnector {
 
     private func existing(_ purpose: Purpose) -> SessionEndpoint? {
         switch purpose {
-        case .direct(let node): return kernel.session(with: node)
+        case .direct(let node):
+            let session = kernel.session(with: node)
+            session?.asked.add(1, ordering: .relaxed)
+            return session
         case .resumption: return nil
         case .isolated:
             guard let session = standing[purpose] else { return nil }

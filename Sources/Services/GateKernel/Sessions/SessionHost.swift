@@ -18,8 +18,8 @@ final class SessionHost: Sendable {
     let gate: PeerGate
     /// Whether sessions may go on at any worker of this node when their connection breaks.
     let resumesSessions: Bool
-    /// How long, in milliseconds, a session may wait to show a fresh certificate.
-    static let certificatePause: ClosedRange<Int64> = 0...60_000
+    /// The certificate that sessions are being told of; `nil` before the first renewal.
+    let renewal = Mutex<Renewal?>(nil)
 
     private let contexts: [ObjectIdentifier: LoopContext]
     private let registryBox = Mutex<WorkerRegistry?>(nil)
@@ -93,7 +93,7 @@ final class SessionHost: Sendable {
     }
 
     /// A session stands: it is entered, told what we have, and of two with one node one is closed.
-    func entered(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Entry {
+    func entered(_ session: SessionEndpoint, _ proof: PeerProof?, shown: WorkerCredentials?) -> KernelState.Entry {
         let secret = session.way.isResumable && session.isInbound ? session.resumptionSecret : []
         let entry = kernel.established(session, secret: secret, own: own, settings: table.settings)
         guard case .entered(let loser) = entry else { return entry }
@@ -102,6 +102,7 @@ final class SessionHost: Sendable {
             "Session established", metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
+        tellIfRenewed(session, since: shown)
         // What lets the peer go on elsewhere should be written down before this worker can die.
         if !secret.isEmpty { registry?.writeSoon() }
         loser?.eventLoop.execute { loser?.close(.duplicate) }
@@ -180,24 +181,6 @@ final class SessionHost: Sendable {
             metadata: ["peer": "\(fault.subject)", "reason": "\(fault.fault.rawValue) fault"])
         registry?.charge(
             fault.subject, points: settings.reputationPolicy.points(of: fault.fault), atOnce: fault.fault == .severe)
-    }
-
-    /// The worker has a fresh certificate: every session is told, not all at the same moment.
-    func tell(_ credentials: WorkerCredentials, within pause: ClosedRange<Int64> = SessionHost.certificatePause) {
-        for session in kernel.sessions {
-            let pause = TimeAmount.milliseconds(.random(in: pause))
-            session.eventLoop.scheduleTask(in: pause) { [weak session] in
-                session?.tell(certificate: credentials.certificate)
-            }
-        }
-    }
-
-    /// Sessions whose other side's certificate ran out too long ago are closed.
-    func closeExpired(at wall: UnixTime) {
-        for session in kernel.sessions {
-            guard let end = session.certifiedUntil, end + WorkerCertificate.sessionGraceSeconds < wall else { continue }
-            session.eventLoop.execute { session.close(.certificateExpired) }
-        }
     }
 
     /// The sessions with a node whose identity is not the one that was pinned are closed.
