@@ -85,7 +85,7 @@ let modules = [
         libraries: [nioCore, nioPosix, logging, metrics]),
     Module(
         name: "GateLinkTransport", layer: .edge, uses: ["GateModel", "GateLink", "GateTelemetry"],
-        libraries: [nioCore, nioPosix, nio("NIOTLS"), nioSSL, x509, asn1, crypto, logging, metrics]),
+        libraries: [nioCore, nioPosix, nio("NIOTLS"), nioSSL, x509, asn1, crypto, logging, metrics, metricsCore]),
     Module(
         name: "GateLinkStore", layer: .edge,
         uses: ["GateModel", "GateLink", "GateStore", "GateTelemetry", "GateLinkTransport"],

@@ -2,8 +2,11 @@
 
 k8s-check.py FILE VERSION...            schemas of these versions, and our own rules
 k8s-check.py --same-rules ALERTS RULES  the two hold the same alerts
+k8s-check.py --same-jobs SCRAPES MONITORS FILE...
+                                        the two scrape the same jobs, and rules and dashboards name no others
 """
 
+import re
 import sys
 
 import kubernetes_validate
@@ -91,6 +94,11 @@ def node_faults(documents):
     for document in documents:
         if document["kind"] == "Deployment" and document["spec"]["selector"]["matchLabels"] not in budgets:
             yield f"Deployment {document['metadata']['name']} has no PodDisruptionBudget"
+    for document in documents:
+        volumes = pod_template(document)["spec"].get("volumes", []) if pod_template(document) else []
+        has_vault = any(volume.get("secret", {}).get("secretName") == "quantumgate-vault" for volume in volumes)
+        if has_vault and document["metadata"]["name"] != "quantumgate-database":
+            yield f"{document['kind']} {document['metadata']['name']} has the vault key, which only the database service needs"
     labels = [pod_template(d)["metadata"]["labels"] for d in documents if pod_template(d)]
     for document in documents:
         if document["kind"] == "Service":
@@ -133,6 +141,30 @@ def has_same_rules(alerts, rules):
     return plain == wrapped
 
 
+def has_same_jobs(scrapes, monitors, *users):
+    with open(scrapes, encoding="utf-8") as file:
+        jobs = {scrape["job_name"] for scrape in yaml.safe_load(file)["scrape_configs"]}
+    # The monitor takes a Service's name label as its job.
+    with open(monitors, encoding="utf-8") as file:
+        monitor = yaml.safe_load(file)["spec"]
+    (selected,) = [e["values"] for e in monitor["selector"]["matchExpressions"] if e["key"] == "app.kubernetes.io/name"]
+    relabelled = {(rule["targetLabel"], *rule["sourceLabels"]) for e in monitor["endpoints"] for rule in e["relabelings"]}
+    faults = []
+    if jobs != set(selected) or relabelled != {("job", "__meta_kubernetes_service_label_app_kubernetes_io_name")}:
+        faults.append(f"{scrapes} and {monitors} scrape other jobs: {sorted(jobs)}, {sorted(selected)}")
+    for user in users:
+        with open(user, encoding="utf-8") as file:
+            named = re.findall(r'job(?:=~?\\?"|: )([a-z0-9|_-]+)', file.read())
+        others = {job for names in named for job in names.split("|")} - jobs
+        if others or not named:
+            faults.append(f"{user} names jobs that nobody scrapes, or none: {sorted(others)}")
+    for fault in faults:
+        print(fault)
+    return not faults
+
+
+if sys.argv[1] == "--same-jobs":
+    sys.exit(0 if has_same_jobs(*sys.argv[2:]) else 1)
 if sys.argv[1] == "--same-rules":
     sys.exit(0 if has_same_rules(*sys.argv[2:4]) else 1)
 sys.exit(0 if check(sys.argv[1], sys.argv[2:]) else 1)

@@ -30,11 +30,13 @@ import Testing
     private let sources = AdminService.Sources(
         metrics: { "gate_x_total 1\n" }, unreadiness: { "no database" }, status: { "{\"a\":1}" })
 
-    @Test func `metrics are Prometheus text`() async throws {
+    @Test func `metrics are Prometheus text and say whether it is ready`() async throws {
         let text = try await answer(to: "/metrics", sources)
         #expect(text.hasPrefix("HTTP/1.1 200"))
         #expect(text.contains("text/plain; version=0.0.4"))
-        #expect(text.hasSuffix("gate_x_total 1\n"))
+        #expect(text.hasSuffix("gate_x_total 1\n# TYPE gate_ready gauge\ngate_ready 0\n"))
+        let ready = try await answer(to: "/metrics", AdminService.Sources(metrics: { "" }))
+        #expect(ready.hasSuffix("\ngate_ready 1\n"))
     }
 
     @Test func `health is there while the process serves`() async throws {

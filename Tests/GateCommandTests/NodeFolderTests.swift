@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GateCrypto
 import GateDatabase
+import GateKernel
 import GateModel
 import GateSettings
 import Testing
@@ -97,6 +98,49 @@ import Testing
             try chmod("\(folder)/\(path)", 0o644)
             let found = await failures(settings).filter { $0.subject == "files" }
             #expect(found.map(\.advice) == ["chmod 600 \(folder)/\(path)"])
+        }
+    }
+
+    // MARK: The network's secret
+
+    @Test func `init makes a secret for the network, which the node's settings name`() async throws {
+        try await withFolder { folder in
+            var settings = LocalSettings(directory: folder)
+            settings.peers.sharedSecretFile = LocalSettings.sharedSecretFileName
+            _ = try await NodeFolder.create(settings, withSharedSecret: true)
+            let loaded = try await LocalSettings.load(directory: folder, environment: [:])
+            let path = try #require(loaded.sharedSecretPath)
+            #expect(path == "\(folder)/secrets/network.key" && FilePermissions.of(path) == 0o600)
+            _ = try SharedSecretFile.load(from: path)
+            #expect(await failures(settings) == [])
+            #expect(InitCommand.advice(settings).contains(path))
+        }
+    }
+
+    @Test func `init takes a secret that is there, and makes no node with one that will not do`() async throws {
+        try await withFolder { folder in
+            var settings = LocalSettings(directory: "\(folder)/node")
+            settings.peers.sharedSecretFile = "\(folder)/network.key"
+            try write("short", "\(folder)/network.key")
+            try chmod("\(folder)/network.key", 0o600)
+            await #expect(throws: SharedSecretFileFailure.self) { _ = try await NodeFolder.create(settings) }
+            #expect(!FileManager.default.fileExists(atPath: settings.directory))
+            try write("a passphrase that does", "\(folder)/network.key")
+            try chmod("\(folder)/network.key", 0o600)
+            _ = try await NodeFolder.create(settings)
+            #expect(await failures(settings) == [])
+        }
+    }
+
+    @Test func `doctor fails a secret that is none, and says how to make one`() async throws {
+        try await withFolder { folder in
+            var settings = LocalSettings(directory: folder)
+            settings.peers.sharedSecretFile = LocalSettings.sharedSecretFileName
+            _ = try await NodeFolder.create(settings, withSharedSecret: true)
+            try write("short", "\(folder)/secrets/network.key")
+            try chmod("\(folder)/secrets/network.key", 0o600)
+            let found = await failures(settings).filter { $0.subject == "shared secret" }
+            #expect(found.count == 1 && found.first?.advice?.contains("openssl rand -hex 32") == true)
         }
     }
 

@@ -37,6 +37,7 @@ import Testing
     @Test func `where locking is refused secrets still work and the slab says so`() throws {
         let slab = try SecretSlab(locker: MemoryLocker { _, _ in false })
         #expect(slab.protection == .guardedOnly(unlockedBytes: slab.heldBytes))
+        #expect(slab.unlockedBytes == slab.heldBytes)
         let secret = try Secret(count: 32, in: slab, fill(9))
         #expect(secret.withUnsafeBytes { $0.allSatisfy { $0 == 9 } })
     }
@@ -52,9 +53,11 @@ import Testing
                 }
             })
         #expect(slab.protection == .lockedAndGuarded)
+        #expect(slab.unlockedBytes == 0)
         let states = try (0..<300).map { Held(try Secret(count: 512, in: slab, fill(UInt8(truncatingIfNeeded: $0)))) }
         guard case .guardedOnly(let unlocked) = slab.protection else { return #expect(Bool(false), "it must say so") }
         #expect(unlocked == slab.heldBytes - ((64 << 10) - 64))
+        #expect(unlocked == slab.unlockedBytes)
         #expect(states.enumerated().allSatisfy { $1.first == UInt8(truncatingIfNeeded: $0) })
     }
 

@@ -214,8 +214,10 @@ import Testing
     }
 
     @Test(arguments: [
-        SessionFailure.unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
-        .handshakeTimedOut, .recordRefused, .idle, .closedByPeer(.protocolViolation), .closed(.protocolViolation),
+        SessionFailure.unintelligible, .handshakeFailed, .noCommonVersion, .certificateRefused, .notAdmitted,
+        .noCommonSuite(offered: SuiteOffers([2, 2, 2]), taken: SuiteOffers([4, 2, 2])),
+        .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer(.protocolViolation),
+        .closed(.protocolViolation),
     ])
     func `cost nothing where the fault is not inside a record that authenticated`(failure: SessionFailure) {
         #expect(!failure.isAuthenticated)

@@ -25,7 +25,9 @@ import Testing
             let (near, far) = try await pair(nodes)
             _ = try await near.connect(to: far.uuid).get()
             try await far.holds(1)
+            #expect(far.kernel.unreadiness() == nil)
             try await drains(far, true)
+            #expect(far.kernel.unreadiness() == "draining")
             try await far.holds(0)
             try await near.holds(0)
             // Turned away at the gate, until the listener is closed a moment later.
@@ -34,6 +36,7 @@ import Testing
             #expect(refused?.code == .unreachable)
             #expect(await far.connect(to: near.uuid).failure?.code == .overloaded)
             try await drains(far, false)
+            #expect(far.kernel.unreadiness() == nil)
             while await near.connect(to: far.uuid).failure != nil { try await Task.sleep(for: .milliseconds(20)) }
             try await far.holds(1)
         }
@@ -84,6 +87,55 @@ import Testing
             #expect(await far.store.sessions(after: nil, limit: 10).isEmpty)
             let refused = await near.connect(to: far.uuid).failure
             #expect(refused?.code == .unreachable)
+        }
+    }
+
+    @Test func `that are stopped take no peers again, whatever a late answer says, and register no more`() async throws
+    {
+        try await withKernels(1) { nodes in
+            let kernel = nodes[0].kernel
+            await kernel.drain.stop()
+            await kernel.drain.set(false)
+            #expect(kernel.host.gate.isDraining)
+            await nodes[0].stop()
+            // The lease is given back; a renewal that comes now finds it lost.
+            await kernel.registry.renew()
+            #expect(await nodes[0].store.workers().isEmpty)
+        }
+    }
+
+    @Test func `that lose their lease drain on, and their new row says so`() async throws {
+        try await withKernels(1) { nodes in
+            let node = nodes[0]
+            try await drains(node, true)
+            let row = node.kernel.registry.row
+            await node.store.removeWorker(row.registration.name, epoch: row.epoch)
+            await node.kernel.registry.renew()
+            while await node.store.workers().first?.isDraining != true { try await Task.sleep(for: .milliseconds(5)) }
+            await node.kernel.registry.renew()
+            #expect(node.kernel.host.gate.isDraining)
+            try await drains(node, false)
+        }
+    }
+
+    @Test func `move no session before it is written down`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (near, far) = try await pair(nodes)
+            let other = try await far.colleague("kernel-2", at: Endpoint(host: "127.0.0.1", port: 0))
+            _ = try await near.store.editPeer(
+                far.uuid, PeerEdit(endpoints: [try far.endpoint, try other.endpoint]))
+            await far.store.answerAboutSessions(.none)
+            let id = try await near.connect(to: far.uuid).get()
+            try await far.holds(1)
+            try await drains(far, true)
+            for _ in 0..<3 { await far.kernel.drain.moveOn() }
+            let session = try await far.session(id, epoch: 0)
+            try await session.eventLoop.submit {}.get()
+            #expect(far.kernel.kernel.session(id) === session, "it waits")
+            await far.store.answerAboutSessions(.all)
+            _ = try await other.session(id, epoch: 1)
+            _ = try await near.session(id, epoch: 1)
+            await other.stop()
         }
     }
 }

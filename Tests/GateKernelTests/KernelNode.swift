@@ -1,5 +1,6 @@
 import GateCrypto
 import GateLink
+import GateLinkTransport
 import GateModel
 import GateStore
 import GateTestKit
@@ -93,7 +94,7 @@ struct KernelNode: Sendable {
 /// Runs `body` with nodes that listen at `host` and know nobody.
 func withKernels(
     _ count: UInt8, at host: String = "127.0.0.1", resumes: Bool = false, balancers: [AddressBlock] = [],
-    _ body: @Sendable ([KernelNode]) async throws -> Void
+    secrets: [UInt8: SharedSecret] = [:], _ body: @Sendable ([KernelNode]) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     var nodes: [KernelNode] = []
@@ -101,7 +102,8 @@ func withKernels(
     do {
         for number in 1...count {
             nodes.append(
-                try await KernelNode.start(number, at: host, resumes: resumes, balancers: balancers, group: group))
+                try await KernelNode.start(
+                    number, at: host, resumes: resumes, balancers: balancers, secret: secrets[number], group: group))
         }
         try await body(nodes)
         outcome = .success(())
@@ -118,25 +120,32 @@ extension KernelNode {
     static func start(
         _ number: UInt8, named name: String = "kernel-1", over shared: MemoryStore? = nil,
         at host: String = "127.0.0.1",
-        resumes: Bool = false, balancers: [AddressBlock] = [],
-        group: MultiThreadedEventLoopGroup
+        resumes: Bool = false, balancers: [AddressBlock] = [], secret: SharedSecret? = nil,
+        authority: ((NodeUUID) throws -> LinkAuthority)? = nil, group: MultiThreadedEventLoopGroup
     ) async throws -> KernelNode {
         let identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
         let store = shared ?? MemoryStore(clock: { SystemClock.wall().seconds * 1000 }, identity: identity)
         return try await start(
             name, of: identity.bundle.uuid, over: store, at: Endpoint(host: host, port: 0), resumes: resumes,
-            balancers: balancers, group: group, quiet)
+            balancers: balancers, secret: secret, authority: authority?(identity.bundle.uuid), group: group, quiet)
     }
 
     fileprivate static func start(
         _ name: String, of node: NodeUUID, over store: MemoryStore, at endpoint: Endpoint, resumes: Bool,
-        versions: PeerVersions = .spoken, balancers: [AddressBlock] = [], group: MultiThreadedEventLoopGroup,
-        _ logger: Logger
+        versions: PeerVersions = .spoken, balancers: [AddressBlock] = [], secret: SharedSecret? = nil,
+        authority: LinkAuthority? = nil,
+        group: MultiThreadedEventLoopGroup, _ logger: Logger
     ) async throws -> KernelNode {
         var configuration = KernelConfiguration(name: name, node: node, peerEndpoints: [endpoint])
         configuration.resumesSessions = resumes
         configuration.versions = versions
         configuration.proxyNetworks = balancers
+        configuration.sharedSecret = secret
+        if let authority {
+            let issued = try authority.issue(role: .kernel, name: name, lifetime: .seconds(3600))
+            configuration.credential = try LinkCredentialSource(LinkCredential(issued))
+            configuration.linkEndpoint = Endpoint(host: "127.0.0.1", port: 0)
+        }
         let kernel = try await RunningKernel.start(configuration, store: store, group: group, logger: logger)
         return KernelNode(uuid: node, store: store, kernel: kernel, task: Task { try await kernel.run() })
     }

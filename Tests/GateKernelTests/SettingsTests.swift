@@ -19,28 +19,57 @@ import Testing
             })
     }
 
-    @Test(arguments: [
-        ("ml-kem-768", "aes-256-gcm", NoiseKEM.mlkem768, NoiseCipher.aesGCM),
-        ("ml-kem-1024", "aes-256-gcm", .mlkem1024, .aesGCM),
-        ("ml-kem-768", "chacha20-poly1305", .mlkem768, .chaChaPoly),
-        ("ml-kem-1024", "chacha20-poly1305", .mlkem1024, .chaChaPoly),
-    ])
-    func `choose the suite that it dials with; it accepts every one`(
-        kem: String, cipher: String, expectedKEM: NoiseKEM, expectedCipher: NoiseCipher
-    ) async throws {
+    @Test func `name the algorithms as handshakes do`() {
+        #expect(Set(KEMChoice.allCases.map(\.rawValue)) == Set(NoiseKEM.allCases.map(\.settingName)))
+        #expect(Set(CipherChoice.allCases.map(\.rawValue)) == Set(NoiseCipher.allCases.map(\.settingName)))
+        #expect(Set(HashChoice.allCases.map(\.rawValue)) == Set(NoiseHash.allCases.map(\.settingName)))
+    }
+
+    private func suites(of node: KernelNode) async throws -> [SuitePreferences] {
+        var all: [SuitePreferences] = []
+        for context in node.kernel.contexts {
+            all.append(try await context.eventLoop.submit { context.environment.suites }.get())
+        }
+        return all
+    }
+
+    @Test func `say which suites it takes and begins with, while it runs`() async throws {
+        try await withKernels(1) { nodes in
+            #expect(try await suites(of: nodes[0]).allSatisfy { $0 == .everything })
+            try await nodes[0].set(NodeSettings.suiteKEM.definition, "ml-kem-1024, ml-kem-768")
+            try await nodes[0].set(NodeSettings.suiteCipher.definition, "chacha20-poly1305")
+            try await nodes[0].set(NodeSettings.suiteHash.definition, "blake2b,sha-256")
+            let expected = SuitePreferences(
+                kems: [.mlkem1024, .mlkem768], ciphers: [.chaChaPoly], hashes: [.blake2b, .sha256])
+            #expect(try await suites(of: nodes[0]).allSatisfy { $0 == expected })
+        }
+    }
+
+    @Test func `have two nodes meet in a suite that neither begins with`() async throws {
         try await withKernels(2) { nodes in
             let (near, far) = (nodes[0], nodes[1])
             try await near.know(far)
             try await far.know(near)
-            try await near.set(NodeSettings.suiteKEM.definition, kem)
-            try await near.set(NodeSettings.suiteCipher.definition, cipher)
-            for context in near.kernel.contexts {
-                let suites = try await context.eventLoop.submit { context.environment.suites }.get()
-                #expect(suites.first == NoiseSuite(kem: expectedKEM, cipher: expectedCipher, hash: .sha256))
-                #expect(Set(suites).count == 12)
-            }
+            try await near.set(NodeSettings.suiteKEM.definition, "ml-kem-1024,ml-kem-768")
+            try await far.set(NodeSettings.suiteKEM.definition, "ml-kem-768")
+            try await far.set(NodeSettings.suiteCipher.definition, "chacha20-poly1305")
             _ = try await near.connect(to: far.uuid).get()
             try await far.holds(1)
+        }
+    }
+
+    @Test func `without a suite in common are named on both sides`() async throws {
+        try await withKernels(2) { nodes in
+            let (near, far) = (nodes[0], nodes[1])
+            try await near.know(far)
+            try await far.know(near)
+            try await near.set(NodeSettings.suiteKEM.definition, "ml-kem-768")
+            try await far.set(NodeSettings.suiteKEM.definition, "ml-kem-1024")
+            let failure = try #require(await near.connect(to: far.uuid).failure)
+            #expect(failure.code == .notAccepted)
+            #expect(failure.reason == "no common suite: we offer ml-kem-768, the node takes ml-kem-1024")
+            _ = try await far.refused("no common suite: it offers ml-kem-768, we take ml-kem-1024")
+            _ = try await near.refused("no common suite")
         }
     }
 
@@ -56,6 +85,20 @@ import Testing
             try await near.set(NodeSettings.relayHops, 0)
             let session = try await near.connect(to: far.uuid, route: .usual).get()
             #expect(near.kernel.kernel.session(session)?.isRelayed == false)
+        }
+    }
+
+    @Test func `say when keys are replaced, the least before the most`() async throws {
+        try await withKernels(1) { nodes in
+            try await nodes[0].set(NodeSettings.keyLifetimeMinimum.definition, "30m")
+            try await nodes[0].set(NodeSettings.keyVolume, 1 << 21)
+            try await nodes[0].set(NodeSettings.keyUpdateTimeout.definition, "20s")
+            for context in nodes[0].kernel.contexts {
+                let settings = try await context.eventLoop.submit { context.environment.settings }.get()
+                #expect(settings.keyLifetime == 1_800_000...1_800_000)
+                #expect(settings.keyVolume == 1 << 21)
+                #expect(settings.keyUpdateTime == .seconds(20))
+            }
         }
     }
 

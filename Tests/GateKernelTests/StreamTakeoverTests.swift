@@ -57,6 +57,23 @@ import Testing
         }
     }
 
+    @Test func `lose and repeat no byte while keys are replaced, and go on at another connection after that`()
+        async throws
+    {
+        try await withTakeover { cluster in
+            for node in [cluster.near, cluster.first] { try await node.set(NodeSettings.keyVolume, 1 << 20) }
+            let session = try await cluster.session()
+            while try await cluster.keyEpochs().contains(where: { $0 < 2 }) {
+                #expect(try await cluster.echo(1 << 20, over: session))
+            }
+            cluster.forwarder.cut(both: true)
+            try await cluster.stands(at: 1, on: cluster.first)
+            #expect(try await cluster.keyEpochs() == [0, 0], "the keys of another handshake")
+            #expect(try await cluster.echo(1 << 20, over: session))
+            #expect(cluster.home.seen(.disconnected) == 0 && cluster.far.seen(.disconnected) == 0)
+        }
+    }
+
     @Test func `that are opened while no worker has the session wait for it`() async throws {
         try await withTakeover { cluster in
             let session = try await cluster.session()
@@ -114,30 +131,20 @@ private struct Takeover: Sendable {
         }
     }
 
-    /// Whether an echo comes back whole, in order and once.
-    func echo(_ byteCount: Int, over session: PeerSession) async throws -> Bool {
-        let stream = try await session.openStream()
-        async let sent: Void = {
-            var offset = 0
-            while offset < byteCount {
-                let count = min(40_000, byteCount - offset)
-                try await stream.write(ByteBuffer(bytes: (offset..<(offset + count)).map(Self.byte)))
-                offset += count
-            }
-            stream.finish()
-        }()
-        var offset = 0
-        for try await bytes in stream.bytes {
-            for byte in bytes.readableBytesView {
-                guard byte == Self.byte(at: offset) else { return false }
-                offset += 1
-            }
+    /// The epochs of the keys at both ends.
+    func keyEpochs() async throws -> [UInt32] {
+        var epochs: [UInt32] = []
+        for node in [near, first] {
+            let session = try #require(node.kernel.kernel.sessions.first)
+            epochs.append(try await session.eventLoop.submit { session.keyEpoch }.get())
         }
-        try await sent
-        return offset == byteCount
+        return epochs
     }
 
-    private static func byte(at offset: Int) -> UInt8 { UInt8(truncatingIfNeeded: offset ^ offset >> 8 ^ offset >> 16) }
+    /// Whether an echo comes back whole, in order and once.
+    func echo(_ byteCount: Int, over session: PeerSession) async throws -> Bool {
+        try await session.echoes(byteCount)
+    }
 }
 
 private func withTakeover(_ body: @Sendable @escaping (Takeover) async throws -> Void) async throws {
@@ -152,8 +159,8 @@ private func withTakeover(_ body: @Sendable @escaping (Takeover) async throws ->
         try await second.kernel.feed.fill()
         let (home, far) = (WitnessExtender(), WitnessExtender())
         let replicas = [
-            try await replica(home, at: near, workers: [near]),
-            try await replica(far, at: first, workers: [first, second]),
+            try await home.replica(at: near, workers: [near]),
+            try await far.replica(at: first, workers: [first, second]),
         ]
         let cluster = Takeover(
             near: near, first: first, second: second, forwarder: forwarder, home: home, far: far, replica: replicas[0])
@@ -167,35 +174,5 @@ private func withTakeover(_ body: @Sendable @escaping (Takeover) async throws ->
         }
         try await forwarder.stop()
         await second.stop()
-    }
-}
-
-private func replica(
-    _ extender: WitnessExtender, at node: KernelNode, workers: [KernelNode]
-) async throws -> ExtenderService {
-    let name = try #require(LinkName(node: node.uuid, role: .extender(KernelNode.extender), name: "test-1"))
-    try await node.store.setRights(RightsRow(name: name.rightsName, extenders: [KernelNode.extender]))
-    return ExtenderService(
-        extender: extender, access: .memory(workers.map(\.kernel.ready.memoryLinks), as: name),
-        group: MultiThreadedEventLoopGroup.singleton,
-        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-}
-
-/// Echoes, and notes what it hears.
-private final class WitnessExtender: Extender {
-    let id = KernelNode.extender
-    let name = "witness"
-    private let changes = Mutex<[PeerChange.Kind]>([])
-    private let messages = Mutex(0)
-
-    func seen(_ kind: PeerChange.Kind) -> Int { changes.withLock { $0.count { $0 == kind } } }
-    var messageCount: Int { messages.withLock(\.self) }
-
-    func peerChanged(_ change: PeerChange) async { changes.withLock { $0.append(change.kind) } }
-    func received(_ message: PeerMessage) async { messages.withLock { $0 += 1 } }
-
-    func opened(_ stream: PeerStream) async throws {
-        for try await bytes in stream.bytes { try await stream.write(bytes) }
-        stream.finish()
     }
 }

@@ -4,6 +4,7 @@ import GateSession
 import GateSettings
 import GateTransport
 import GateWire
+import NIOCore
 import Testing
 
 @testable import GateKernel
@@ -46,6 +47,30 @@ import Testing
                     within: 0...1)
                 while session.certifiedUntil == first { try await Task.sleep(for: .milliseconds(5)) }
                 #expect(try #require(session.certifiedUntil).seconds > first.seconds)
+            }
+        }
+    }
+
+    @Test func `a fresh certificate reaches sessions whose handshake still showed the one before`() async throws {
+        try await withKernels(2, resumes: true) { nodes in
+            let (home, far) = (nodes[0], nodes[1])
+            let key = far.kernel.identity.staticKey
+            let certificate = WorkerCertificate.issue(
+                by: try IdentityKey(seed: GuardedSecret([UInt8](repeating: 2, count: 32))),
+                staticKey: key.publicKey, worker: 1, now: SystemClock.wall() + 120, lifetimeSeconds: 86_400)
+            // Told to all that stand, which are none; handshakes do not show it yet.
+            far.kernel.host.tell(
+                WorkerCredentials(node: far.uuid, staticKey: key, certificate: certificate.encoded), within: 0...1)
+            let id = try await home.session(with: far)
+            var epoch: SessionEpoch = 0
+            while true {
+                let session = try await home.session(id, epoch: epoch)
+                while session.certifiedUntil != certificate.notAfter { try await Task.sleep(for: .milliseconds(5)) }
+                // So it is with one that goes on.
+                guard epoch == 0 else { break }
+                epoch = 1
+                let there = try await far.session(id, epoch: 0)
+                there.eventLoop.execute { there.close(.goingAway) }
             }
         }
     }

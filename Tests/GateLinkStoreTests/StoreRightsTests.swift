@@ -30,7 +30,7 @@ import Testing
         let kernels = StoreMethod.allCases.filter { $0.permits(.kernel) }.count
         let extenders = StoreMethod.allCases.filter { $0.permits(socks) }
         let operators = StoreMethod.allCases.filter { $0.permits(.operator) }
-        #expect(kernels == 23)
+        #expect(kernels == 24)
         #expect(
             extenders == [
                 .settingsList, .workersList, .dataGet, .dataList, .dataCommit, .dataUsage, .changes, .linkRenew,
@@ -51,6 +51,7 @@ import Testing
             _ = try await store.renewWorker("kernel-2", epoch: epoch, load: WorkerLoad(), lease: .seconds(1))
         }
         await #expect(throws: StoreFailure.notPermitted) { try await store.removeWorker("kernel-2", epoch: epoch) }
+        await #expect(throws: StoreFailure.notPermitted) { try await store.setDraining("kernel-2", true) }
         await #expect(throws: StoreFailure.notPermitted) { _ = try await store.challengeWorker("kernel-2") }
         await #expect(throws: StoreFailure.notPermitted) {
             let request = CertificationRequest(challenge: 1, staticKey: [], proof: [9], features: 0)

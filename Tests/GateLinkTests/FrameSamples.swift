@@ -58,6 +58,7 @@ enum FrameSamples {
                 isPeerAllowed: true, priority: .interactive, credit: 1, epoch: 2)),
         .streamDone(alias: 1),
         .streamResume(alias: 5, resume), .streamsResumed(LinkStreamsResumed(session: session, epoch: 4)),
+        .goOn(LinkGoOn(isGoing: true, attachment: 1 << 40, taken: 12)), .taken(count: 32),
         .streamData(alias: 1, bytes),
         .streamCredit(alias: 1, limit: 1 << 33), .streamAcknowledged(alias: 1, offset: 12), .streamFinish(alias: 1),
         .streamReset(alias: 1, code: 6),

@@ -21,7 +21,7 @@ import Testing
         let grant = LinkGrant.attaching(as: extender)
         #expect(
             reception.decided(.granted(grant), program: "p", requestsMax: 2)
-                == .send(.welcome(LinkWelcome(version: 1, program: "p", grant: grant, requestsMax: 2))))
+                == .send(.welcome(LinkWelcome(version: 2, program: "p", grant: grant, requestsMax: 2))))
         #expect(
             reception.received(attach(extender), worker: "kernel-1")
                 == .open(
@@ -60,7 +60,7 @@ import Testing
 
     @Test func `a version that is not common is refused`() throws {
         var reception = try reception(.kernel)
-        let future = LinkHello(versions: LinkVersions(lowest: 2, highest: 9), program: "p", requestsMax: 1)
+        let future = LinkHello(versions: LinkVersions(lowest: 3, highest: 9), program: "p", requestsMax: 1)
         guard case .refuse(let refusal) = reception.received(.hello(future), worker: "") else {
             return #expect(Bool(false), "a refusal")
         }

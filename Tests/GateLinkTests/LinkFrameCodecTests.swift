@@ -22,6 +22,11 @@ import Testing
             (.streamReset(alias: 3, code: 6), "00000009250000000300000006"),
             (.streamDone(alias: 3), "000000052600000003"),
             (
+                .goOn(LinkGoOn(isGoing: true, attachment: 0x0102, taken: 32)),
+                "000000162900000000" + "01" + "0000000000000102" + "0000000000000020"
+            ),
+            (.taken(count: 32), "0000000d2a00000000" + "0000000000000020"),
+            (
                 .streamsResumed(LinkStreamsResumed(session: FrameSamples.session, epoch: 4)),
                 "0000001b2800000000" + "0a120944443333222211111188887777666655551004"
             ),
@@ -110,6 +115,7 @@ import Testing
             ("000000042100000001", .impossibleLength), ("000000050000000000", .unknownType(0)),
             ("00000009ff00000000", .unknownType(255)), ("0000ffff0100000000", .malformed(type: 1)),
             ("000000060500000000", .malformed(type: 5)), ("000000052100000001", .malformed(type: 33)),
+            ("000000152900000000", .malformed(type: 41)), ("0000000d2a00000001", .wrongStream(type: 42)),
             ("000000092100000000", .wrongStream(type: 33)), ("0000000d0300000001", .wrongStream(type: 3)),
         ]
         for (hex, fault) in heads {

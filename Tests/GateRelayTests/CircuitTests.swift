@@ -44,17 +44,39 @@ import Testing
     }
 
     @Test func `agrees with relays of other suites`() throws {
-        let suites = [
-            NoiseSuite(kem: .mlkem1024, cipher: .chaChaPoly, hash: .blake2b),
-            NoiseSuite(kem: .mlkem768, cipher: .aesGCM, hash: .sha512),
-        ]
+        let taken = SuitePreferences(
+            kems: [.mlkem1024, .mlkem768], ciphers: [.chaChaPoly, .aesGCM], hashes: [.blake2b, .sha512])
         let nodes = [
-            try TestNode(seed: 1, suites: suites), try TestNode(seed: 2, suites: [suites[0]]),
-            try TestNode(seed: 3, suites: [suites[1]]), try TestNode(seed: 4),
+            try TestNode(seed: 1, suites: taken),
+            try TestNode(
+                seed: 2,
+                suites: SuitePreferences(only: NoiseSuite(kem: .mlkem1024, cipher: .chaChaPoly, hash: .blake2b))),
+            try TestNode(
+                seed: 3, suites: SuitePreferences(only: NoiseSuite(kem: .mlkem768, cipher: .aesGCM, hash: .sha512))),
+            try TestNode(seed: 4),
         ]
         let circuit = TestCircuit(nodes: nodes)
         circuit.build()
         #expect(circuit.isBuilt)
+    }
+
+    @Test func `goes over no relay whose record has no suite of ours`() throws {
+        let other = SuitePreferences(only: NoiseSuite(kem: .mlkem1024, cipher: .aesGCM, hash: .sha256))
+        let nodes = [
+            try TestNode(seed: 1), try TestNode(seed: 2), try TestNode(seed: 3, suites: other), try TestNode(seed: 4),
+        ]
+        let circuit = TestCircuit(nodes: nodes)
+        circuit.build()
+        #expect(circuit.failure == .badPath)
+    }
+
+    @Test func `is refused by a relay that takes fewer suites than its record says, without another try`() throws {
+        let nodes = try (1...3).map { try TestNode(seed: $0) }
+        nodes[1].environment.suites = SuitePreferences(
+            only: NoiseSuite(kem: .mlkem1024, cipher: .aesGCM, hash: .sha256))
+        let circuit = TestCircuit(nodes: nodes)
+        circuit.build()
+        #expect(circuit.failure == .ended(.refused))
     }
 
     @Test func `waits within its windows while the destination allows nothing, and loses nothing`() throws {

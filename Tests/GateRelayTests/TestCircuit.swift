@@ -14,7 +14,7 @@ final class TestNode {
     let environment: SessionEnvironment
     let record: NodeRecord
 
-    init(seed: UInt8, suites: [NoiseSuite] = [.standard], relays: Bool = true) throws {
+    init(seed: UInt8, suites: SuitePreferences = SuitePreferences(only: .standard), relays: Bool = true) throws {
         identity = try IdentityKey(seed: GuardedSecret(Array(repeating: seed, count: 32)))
         let key = StaticKey(secret: try GuardedSecret(Array(repeating: seed ^ 0x80, count: 32)))
         let certificate = WorkerCertificate.issue(
@@ -26,7 +26,7 @@ final class TestNode {
             node: identity.bundle.uuid, credentials: credentials, suites: suites, slab: try SecretSlab(),
             random: FastRandom(seed: Array(repeating: seed, count: 32)),
             remember: { window.seeds.remember($0, minute: $1, now: $2) })
-        record = TestNode.record(of: identity, suites: suites, relays: relays)
+        record = TestNode.record(of: identity, suites: suites.suites, relays: relays)
     }
 
     static func record(of identity: IdentityKey, suites: [NoiseSuite] = [.standard], relays: Bool = true) -> NodeRecord

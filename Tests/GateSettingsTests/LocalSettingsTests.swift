@@ -29,6 +29,7 @@ import Testing
         settings.derivePorts(from: 9_000)
         settings.peers.advertise = [Endpoint(host: "2001:db8::1", port: 9_000)]
         settings.peers.sharedSecretFile = "secrets/network.key"
+        settings.peers.otherSecretFiles = [Self.node(1): "secrets/other \"key\"", Self.node(2): nil]
         settings.log.format = .json
         settings.peers.proxyFrom = [AddressBlock(text: "10.0.0.0/24"), AddressBlock(text: "2001:db8::/64")].compactMap(
             \.self)
@@ -38,6 +39,28 @@ import Testing
         #expect(try await load(SettingsText.yaml(of: settings)) == settings)
         let defaults = LocalSettings(directory: "/node")
         #expect(try await load(SettingsText.yaml(of: defaults)) == defaults)
+    }
+
+    private static func node(_ number: UInt64) -> NodeUUID {
+        NodeUUID(UUIDBytes(high: number << 16 | 0x8000, low: 1 << 63))
+    }
+
+    @Test(arguments: [
+        "{ x: a }", "[a]", "a", "{ \(node(1)): '' }", "{ \(node(1)): [a] }",
+        "{ aaaaaaaa-aaaa-8aaa-8aaa-aaaaaaaaaaaa: a, AAAAAAAA-AAAA-8AAA-8AAA-AAAAAAAAAAAA: b }",
+    ])
+    func `secrets of other networks are a file, or none, for each UUID`(text: String) async {
+        #expect(await faults("peers:\n  otherSecretFiles: \(text)\n").map(\.key) == ["peers.otherSecretFiles"])
+    }
+
+    @Test func `a file with another network's secret that is not there is missed`() async {
+        let yaml = "peers:\n  otherSecretFiles: { \(Self.node(1)): gone, \(Self.node(2)): none }\n"
+        do throws(SettingsFaults) {
+            _ = try await LocalSettings.load(yaml: yaml, directory: "/nowhere", environment: [:], filesNeeded: .kernel)
+            Issue.record("nothing is missed")
+        } catch {
+            #expect(error.faults.map(\.key) == ["peers.otherSecretFiles.\(Self.node(1))"])
+        }
     }
 
     @Test(arguments: ["a\"b", "a\\b", "a\nb", "tab\tnext\u{85}line\u{2028}", "bell\u{7}", "é/😀", "~", " a "])
@@ -75,14 +98,14 @@ import Testing
     }
 
     private static let neededFiles: [(NeededFiles, [String])] = [
-        (.database, ["database.vaultKeyFile"]), (.kernel, ["peers.sharedSecretFile"]),
-        (.supervisor, ["extenders.chat"]), ([], []),
-        (.all, ["database.vaultKeyFile", "peers.sharedSecretFile", "extenders.chat"]),
+        (.database, ["database.vaultKeyFile", "database.passwordFile"]), (.tables, ["database.passwordFile"]),
+        (.kernel, ["peers.sharedSecretFile"]), (.supervisor, ["extenders.chat"]), ([], []),
+        (.all, ["database.vaultKeyFile", "database.passwordFile", "peers.sharedSecretFile", "extenders.chat"]),
     ]
 
     @Test(arguments: neededFiles)
     func `a program misses only the files that it opens itself`(needed: NeededFiles, keys: [String]) async {
-        let yaml = "peers:\n  sharedSecretFile: none\nextenders: { chat: /none }\n"
+        let yaml = "peers:\n  sharedSecretFile: none\nextenders: { chat: /none }\ndatabase:\n  passwordFile: none\n"
         var found: [String] = []
         do throws(SettingsFaults) {
             _ = try await LocalSettings.load(yaml: yaml, directory: "/nowhere", environment: [:], filesNeeded: needed)

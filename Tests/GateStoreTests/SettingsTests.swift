@@ -25,6 +25,28 @@ import Testing
         #expect(Duration.read(text) == nil)
     }
 
+    @Test(arguments: [
+        ("ml-kem-1024", ["ml-kem-1024"]), ("ml-kem-1024,ml-kem-768", ["ml-kem-1024", "ml-kem-768"]),
+        ("ml-kem-768, ml-kem-1024", ["ml-kem-768", "ml-kem-1024"]),
+    ])
+    func `a list of preferences keeps its order`(text: String, expected: [String]) throws {
+        try NodeSettings.suiteKEM.definition.check(text)
+        let row = SettingRow(
+            key: "suite.kem", value: text, version: 1, changedAt: UnixTime(seconds: 0), changedBy: "test")
+        #expect(NodeSettingValues(rows: [row]).suiteNames.kems == expected)
+        #expect(Preference<KEMChoice>.read(text)?.settingText == expected.joined(separator: ","))
+    }
+
+    @Test(arguments: [
+        "", ",", "sha-256,", "sha-256,sha-256", "sha-1", "sha-256 sha-512", "sha-256,sha-512,blake2b,sha-256",
+    ])
+    func `a list without a right value, or with one twice, is refused with the reason`(text: String) {
+        let reason =
+            "suite.hash takes one or more of sha-256, sha-512, blake2b, each once, the favourite first, "
+            + "separated by commas, for example blake2b,sha-512,sha-256"
+        #expect(throws: StoreFailure.invalid(reason)) { try NodeSettings.suiteHash.definition.check(text) }
+    }
+
     @Test func `a bad value is refused with a right one`() {
         #expect(throws: StoreFailure.invalid("relay.hops takes a number from 0 to 8, for example 2")) {
             try NodeSettings.relayHops.definition.check("9")

@@ -37,6 +37,16 @@ import Testing
                 + "000000000000000a00000000000000090000000000000008"
         ),
         (.certificate(ByteBuffer(bytes: [1, 2, 3])), "130003010203"),
+        (
+            .keyRequest(
+                KeyShare(epoch: 23, agreement: [UInt8](repeating: 0xab, count: 32), encapsulation: [0xcd, 0xef])),
+            "1400000017" + String(repeating: "ab", count: 32) + "0002cdef"
+        ),
+        (
+            .keyReply(KeyShare(epoch: 24, agreement: [UInt8](repeating: 0xba, count: 32), encapsulation: [0xdc])),
+            "1500000018" + String(repeating: "ba", count: 32) + "0001dc"
+        ),
+        (.keySwitch(epoch: 25), "1600000019"),
         (.resumed(isAccepted: true, epoch: 21), "200100000015"),
     ]
 
@@ -76,6 +86,23 @@ import Testing
         var bytes = ByteBuffer()
         MessageCodec.encode(.streamResume(alias: 1, resume), into: &bytes)
         #expect(throws: WireFailure.outOfBounds) { try MessageCodec.decode(&bytes) }
+    }
+
+    @Test func `a share of a key update has its bound`() throws {
+        var share = KeyShare(
+            epoch: 1, agreement: [UInt8](repeating: 1, count: 32), encapsulation: [UInt8](repeating: 2, count: 1568))
+        var bytes = ByteBuffer()
+        MessageCodec.encode(.keyRequest(share), into: &bytes)
+        #expect(try MessageCodec.decode(&bytes) == .whole(.keyRequest(share)))
+        for kind in [20, 21] as [UInt8] {
+            share.encapsulation = []
+            bytes.clear()
+            MessageCodec.encode(.keyReply(share), into: &bytes)
+            bytes.setInteger(kind, at: 0)
+            bytes.setInteger(UInt16(1569), at: 37)
+            bytes.writeRepeatingByte(2, count: 1569)
+            #expect(throws: WireFailure.outOfBounds) { try MessageCodec.decode(&bytes) }
+        }
     }
 
     @Test func `cells come whole and within their bound`() throws {
@@ -146,6 +173,15 @@ import Testing
         #expect(Self.header.choices.count == FlightHeader.choicesByteCount)
     }
 
+    @Test func `a retry has these bytes, and no message`() {
+        var retry = Self.header
+        (retry.kind, retry.versions, retry.suite, retry.messageBytes) = (.retry, PeerVersions(only: 2), [2, 1, 3], 0)
+        #expect(retry.encoded.hexDump(format: .compact) == "220201010201030606" + "0e01c9c38007d00000")
+        #expect(FlightHeader(retry.encoded) == retry)
+        retry.messageBytes = 1
+        #expect(FlightHeader(retry.encoded) == nil)
+    }
+
     @Test func `no truncation is read`() {
         for count in 0..<FlightHeader.byteCount {
             #expect(FlightHeader(Self.header.encoded.getSlice(at: 0, length: count) ?? ByteBuffer()) == nil)
@@ -153,7 +189,9 @@ import Testing
     }
 
     @Test(
-        arguments: [(0, 2), (0, 0x10), (0, 0x21), (1, 2), (2, 0), (2, 3), (3, 0), (3, 4), (14, 0), (14, 0xff)]
+        arguments: [
+            (0, 2), (0, 0x10), (0, 0x21), (1, 0), (1, 2), (1, 3), (2, 0), (2, 3), (3, 0), (3, 4), (14, 0), (14, 0xff),
+        ]
             as [(Int, UInt8)])
     func `an impossible version, another kind, pattern, context or impossible length is refused`(
         _ place: Int, _ byte: UInt8

@@ -35,6 +35,8 @@ package import NIOCore
 /// | 38   | streamDone         | alias   | empty                                                    |
 /// | 39   | streamResume       | alias   | protobuf `StreamResume`                                  |
 /// | 40   | streamsResumed     | 0       | protobuf `StreamsResumed`                                |
+/// | 41   | goOn               | 0       | u8 whether, u64 attachment, u64 count: `LinkGoOn`        |
+/// | 42   | taken              | 0       | u64 count: so many frames of the other side were taken   |
 /// | 48   | request            | request | u16 n, n bytes of protobuf `RequestHeader`, payload      |
 /// | 49   | reply              | request | u16 n, n bytes of protobuf `ReplyHeader`, payload        |
 /// | 50   | watchEvent         | request | payload                                                  |
@@ -97,6 +99,11 @@ package enum LinkFrame: Equatable, Sendable {
     indirect case streamResume(alias: UInt32, LinkStreamResume)
     /// Every stream of a resumed session was named.
     indirect case streamsResumed(LinkStreamsResumed)
+
+    /// Whether an attachment goes on over this link, and where the sender stands.
+    indirect case goOn(LinkGoOn)
+    /// So many frames of the other side were taken in this attachment.
+    case taken(count: UInt64)
 
     /// Asks for one reply, or for a watch.
     indirect case request(id: UInt32, LinkRequest)

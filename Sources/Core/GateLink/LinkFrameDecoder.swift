@@ -108,6 +108,8 @@ struct LinkFrameHeader {
         case .streamOpen: LinkStreamOpen(control: body).map { .streamOpen(alias: stream, $0) }
         case .streamResume: LinkStreamResume(control: body).map { .streamResume(alias: stream, $0) }
         case .streamsResumed: LinkStreamsResumed(control: body).map { .streamsResumed($0) }
+        case .goOn: LinkGoOn(body: &body).map { .goOn($0) }
+        case .taken: body.readInteger().map { .taken(count: $0) }
         case .message: LinkMessage(body: &body).map { .message($0) }
         case .request: LinkRequest(body: &body).map { .request(id: stream, $0) }
         case .reply: LinkReply(body: &body).map { .reply(id: stream, $0) }

@@ -46,7 +46,7 @@ extension LinkFrame {
             alias
         case .request(let id, _), .reply(let id, _), .watchEvent(let id, _), .cancel(let id): id
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .message,
-            .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamsResumed:
+            .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamsResumed, .goOn, .taken:
             0
         }
     }
@@ -59,6 +59,8 @@ extension LinkFrame {
         case .streamCredit(_, let limit): output.writeInteger(limit)
         case .streamAcknowledged(_, let offset): output.writeInteger(offset)
         case .streamReset(_, let code): output.writeInteger(code)
+        case .taken(let count): output.writeInteger(count)
+        case .goOn(let word): word.write(into: &output)
         case .drain, .streamFinish, .streamDone, .cancel: break
         case .hello(let hello): output.writeControl(WireHello(hello))
         case .welcome(let welcome): output.writeControl(WireWelcome(welcome))

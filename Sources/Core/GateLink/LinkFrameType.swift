@@ -25,6 +25,8 @@ enum LinkFrameType: UInt8 {
     case streamDone = 38
     case streamResume = 39
     case streamsResumed = 40
+    case goOn = 41
+    case taken = 42
     case request = 48
     case reply = 49
     case watchEvent = 50
@@ -34,7 +36,8 @@ enum LinkFrameType: UInt8 {
     var bodyBytes: ClosedRange<Int> {
         switch self {
         case .drain, .streamFinish, .streamDone, .cancel: 0...0
-        case .ping, .pong, .streamCredit, .streamAcknowledged: 8...8
+        case .ping, .pong, .streamCredit, .streamAcknowledged, .taken: 8...8
+        case .goOn: LinkGoOn.byteCount...LinkGoOn.byteCount
         case .streamReset: 4...4
         case .streamData: 1...LinkLimits.dataBytesMax
         case .watchEvent: 0...LinkLimits.payloadBytesMax
@@ -52,7 +55,7 @@ enum LinkFrameType: UInt8 {
             .streamResume, .request, .reply, .watchEvent, .cancel:
             true
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .message,
-            .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamsResumed:
+            .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamsResumed, .goOn, .taken:
             false
         }
     }
@@ -86,6 +89,8 @@ extension LinkFrame {
         case .streamDone: .streamDone
         case .streamResume: .streamResume
         case .streamsResumed: .streamsResumed
+        case .goOn: .goOn
+        case .taken: .taken
         case .request: .request
         case .reply: .reply
         case .watchEvent: .watchEvent

@@ -8,7 +8,9 @@ package struct LinkVersions: Hashable, Sendable {
     package let highest: UInt32
 
     /// What this build speaks.
-    package static let current = LinkVersions(lowest: 1, highest: 1)
+    package static let current = LinkVersions(lowest: 1, highest: 2)
+    /// From this one on an attachment may go on over another link.
+    package static let goingOn: UInt32 = 2
 
     package init(lowest: UInt32, highest: UInt32) {
         self.lowest = lowest
@@ -67,6 +69,9 @@ package struct LinkAttach: Hashable, Sendable {
     package var replica: UInt64
     /// What the replica can do beyond the basics; at most ``LinkLimits/capabilityCountMax`` of 64 bytes.
     package var capabilities: [String]
+
+    /// The capability of a replica whose first frame on a link is ``LinkFrame/goOn(_:)``.
+    package static let goesOn = "goes-on"
 
     package init(extender: ExtenderID, name: String, replica: UInt64, capabilities: [String] = []) {
         self.extender = extender

@@ -73,7 +73,7 @@ struct HopDialling: ~Copyable {
 
     /// `nil` where the record has none of our suites.
     init?(record: NodeRecord, environment: SessionEnvironment) {
-        guard let suite = environment.suites.first(where: record.suites.contains) else { return nil }
+        guard let suite = environment.suites.first(of: record) else { return nil }
         createCellCount = HopHandshake.createCount(suite.kem)
         self.environment = environment
         handshake = Handshake(

@@ -3,6 +3,23 @@ import GateModel
 import GateWire
 import NIOCore
 
+/// Which flight of a connection comes or goes, and what masks it.
+struct FlightPlace {
+    let dialled: NodeUUID
+    let secret: SharedSecret?
+    let direction: FlightMask.Direction
+    /// Counts the connection's flights, both ways, from 1.
+    let number: UInt8
+    let slab: SecretSlab
+
+    /// The mask of the flight that begins with that seed.
+    func mask(_ seed: [UInt8]) throws(SecretMemoryFailure) -> FlightMask {
+        try FlightMask(
+            seed: seed, maskingKey: secret?.maskingKey, dialled: dialled, direction: direction, flight: number,
+            in: slab)
+    }
+}
+
 /// Puts one flight together from any pieces of input and takes its mask off: the header as soon as it is whole, then the
 /// body. Takes no byte beyond the flight.
 struct FlightReader: ~Copyable {
@@ -25,17 +42,14 @@ struct FlightReader: ~Copyable {
 
     /// The header, the one time that it becomes readable; `nil` before, after, and where it does not open.
     mutating func header(
-        _ input: inout ByteBuffer, _ dialled: NodeUUID, _ direction: FlightMask.Direction, _ number: UInt8,
-        _ environment: SessionEnvironment
+        _ input: inout ByteBuffer, at place: FlightPlace
     ) throws(SecretMemoryFailure) -> FlightHeader? {
         guard header == nil, !isUnintelligible, collect(FlightReader.prefixBytes, &input) else { return nil }
         isUnintelligible = true
         guard let seed = pending.readBytes(length: FlightMask.seedByteCount),
             let sealed = pending.readSlice(length: FlightHeader.byteCount + FlightMask.tagByteCount)
         else { return nil }
-        let mask = try FlightMask(
-            seed: seed, maskingKey: environment.sharedSecret?.maskingKey, dialled: dialled, direction: direction,
-            flight: number, in: environment.slab)
+        let mask = try place.mask(seed)
         guard let opened = mask.open(.header, sealed), let header = FlightHeader(opened) else { return nil }
         self.mask = consume mask
         self.seed = seed

@@ -6,27 +6,57 @@ import NIOCore
 extension Handshake {
     /// What a flight's header decides before its body is read; `nil` to go on.
     mutating func judge(_ header: FlightHeader, wall: UnixTime, admit: Admission) -> Step? {
-        guard phase == .awaitingFirst else {
-            guard let first = choices, header.pattern == first.pattern, header.context == first.context,
-                header.suite == first.suite, let version = header.versions.only,
-                self.version == nil ? first.versions.contains(version) : version == self.version
-            else { return fail() }
-            self.version = version
-            return nil
+        switch phase {
+        case .awaitingOpening where isRetried: header.choices == choices?.choices ? nil : fail()
+        case .awaitingOpening: judgeOpening(header, wall: wall, admit: admit)
+        case .awaitingAnswer where header.kind == .retry: judgeRetry(header)
+        case .awaitingAnswer, .awaitingLast: judgeLater(header)
+        case .idle, .complete, .failed: fail()
         }
+    }
+
+    /// The first flight of a connection. All that can be told without public-key work, what gets no answer first.
+    private mutating func judgeOpening(_ header: FlightHeader, wall: UnixTime, admit: Admission) -> Step? {
         let age = wall.minutes - Int64(header.minute)
         guard abs(age) <= SeedWindow.minutesTolerated,
             environment.remember(FlightSeed(reader.seed), Int64(header.minute), wall.minutes)
         else { return discard() }
         version = environment.versions.highestCommon(with: header.versions)
-        guard version != nil, contexts.contains(header.context), let suite = NoiseSuite(numbers: header.suite),
-            environment.suites.contains(suite)
-        else { return fail(.noCommonSuite) }
+        guard version != nil, contexts.contains(header.context) else { return fail(.noCommonVersion) }
+        guard header.kind == .handshake, SuiteOffers(header.offers).contains(header.suite) else { return fail() }
         if header.pattern == .anonymous,
             !admit(PeerClaim(peer: .anonymous, context: header.context, role: role))
         {
             return fail(.notAdmitted)
         }
+        return nil
+    }
+
+    /// What any flight behind the opening has to say as that does.
+    private mutating func judgeLater(_ header: FlightHeader) -> Step? {
+        guard header.kind == .handshake, header.suite == choices?.suite else { return fail() }
+        return judgeSame(header)
+    }
+
+    private mutating func judgeSame(_ header: FlightHeader) -> Step? {
+        guard let opening = choices, header.pattern == opening.pattern, header.context == opening.context,
+            let version = header.versions.only,
+            self.version == nil ? opening.versions.contains(version) : version == self.version
+        else { return fail() }
+        self.version = version
+        return nil
+    }
+
+    /// A responder that takes another suite: once, and over a connection of its own only, for the suites of circuits
+    /// come from signed records.
+    private mutating func judgeRetry(_ header: FlightHeader) -> Step? {
+        guard !isRetried, header.context == .peer else { return fail() }
+        if let refusal = judgeSame(header) { return refusal }
+        guard header.suite != FlightHeader.noSuite else { return nil }
+        let taken = SuiteOffers(header.offers)
+        guard let favourite = choices?.suite, !taken.contains(favourite), taken.contains(header.suite),
+            let suite = NoiseSuite(numbers: header.suite), suites.takes(suite)
+        else { return fail() }
         return nil
     }
 
@@ -36,25 +66,32 @@ extension Handshake {
     ) -> Step {
         do throws(NoiseFailure) {
             switch phase {
-            case .awaitingFirst: return try receivedFirst(header, message, wall: wall, into: &output)
-            case .awaitingSecond: return try receivedSecond(header, message, wall: wall, admit: admit, into: &output)
-            case .awaitingThird: return try receivedThird(header, message, wall: wall, admit: admit)
+            case .awaitingOpening: return try receivedOpening(header, message, wall: wall, into: &output)
+            case .awaitingAnswer where header.kind == .retry: return try receivedRetry(header, into: &output)
+            case .awaitingAnswer:
+                return try receivedAnswer(header, message, wall: wall, admit: admit, into: &output)
+            case .awaitingLast: return try receivedLast(header, message, wall: wall, admit: admit)
             case .idle, .complete, .failed: return fail()
             }
         } catch { return fail(error) }
     }
 
-    private mutating func receivedFirst(
+    private mutating func receivedOpening(
         _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, into output: inout ByteBuffer
     ) throws(NoiseFailure) -> Step {
-        guard let suite = NoiseSuite(numbers: header.suite) else { return fail(.noCommonSuite) }
+        if prologue.isEmpty { prologue = [header.context.rawValue] }
+        prologue += header.choices
         choices = header
+        guard let suite = NoiseSuite(numbers: header.suite), suites.takes(suite) else {
+            return try writeRetry(to: header, wall: wall, into: &output)
+        }
         noise = try makeNoise(suite, header)
         guard try noise?.readMessage(message).readableBytes == 0 else { return fail() }
-        _ = try writeFlight(2, answer(wall), payload: answer(wall).choices + certificate, into: &output)
+        let answer = answer(wall)
+        _ = try writeFlight(answer, payload: answer.choices + certificate, into: &output)
         switch header.pattern {
         case .mutual:
-            phase = .awaitingThird
+            phase = .awaitingLast
             return .needsMore
         case .anonymous:
             peer = .anonymous
@@ -63,20 +100,56 @@ extension Handshake {
         }
     }
 
-    private mutating func receivedSecond(
+    /// The suite that was dialled is not taken here: names one that is, or that there is none.
+    private mutating func writeRetry(
+        to opening: FlightHeader, wall: UnixTime, into output: inout ByteBuffer
+    ) throws(NoiseFailure) -> Step {
+        let offered = SuiteOffers(opening.offers)
+        let failure = SessionFailure.noCommonSuite(offered: offered, taken: suites.offers)
+        guard !isRetried, opening.context == .peer else { return fail(failure) }
+        let suite = suites.answer(to: opening.suite, offering: offered)
+        var retry = answer(wall)
+        retry.kind = .retry
+        retry.suite = suite?.numbers ?? FlightHeader.noSuite
+        _ = try writeFlight(retry, payload: nil, into: &output)
+        guard let suite else { return fail(failure) }
+        isRetried = true
+        prologue += retry.choices
+        choices?.suite = suite.numbers
+        return .needsMore
+    }
+
+    /// Begins anew with the suite that the responder chose of ours.
+    private mutating func receivedRetry(
+        _ retry: FlightHeader, into output: inout ByteBuffer
+    ) throws(NoiseFailure) -> Step {
+        guard retry.suite != FlightHeader.noSuite else {
+            let taken = SuiteOffers(retry.offers)
+            guard suites.offers.unlike(taken) != nil else { return fail() }
+            return fail(.noCommonSuite(offered: suites.offers, taken: taken))
+        }
+        guard var opening = choices else { return fail() }
+        isRetried = true
+        opening.suite = retry.suite
+        choices = opening
+        prologue += retry.choices + opening.choices
+        return try open(opening, into: &output)
+    }
+
+    private mutating func receivedAnswer(
         _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, admit: Admission, into output: inout ByteBuffer
     ) throws(NoiseFailure) -> Step {
         let payload = try noise?.readMessage(message)
         if let refusal = judge(payload, of: header, expecting: dialled, wall: wall, admit: admit) { return refusal }
         if header.pattern == .mutual {
-            let payload = answer(wall).choices + certificate + takeProof()
-            _ = try writeFlight(3, answer(wall), payload: payload, into: &output)
+            let last = answer(wall)
+            _ = try writeFlight(last, payload: last.choices + certificate + takeProof(), into: &output)
         }
         phase = .complete
         return .complete
     }
 
-    private mutating func receivedThird(
+    private mutating func receivedLast(
         _ header: FlightHeader, _ message: ByteBuffer, wall: UnixTime, admit: Admission
     ) throws(NoiseFailure) -> Step {
         // What an initiator proves is bound to the hash before its own flight.
@@ -89,7 +162,7 @@ extension Handshake {
         return .complete
     }
 
-    /// The initiator's proof for flight 3; nothing where it begins afresh.
+    /// The initiator's proof for its last flight; nothing where it begins afresh.
     private mutating func takeProof() -> [UInt8] {
         guard let claim = resumption.take() else { return [] }
         return claim.encoded(handshakeHash: noise?.handshakeHash ?? [])
@@ -125,14 +198,14 @@ extension Handshake {
         return proof != nil
     }
 
-    /// The header of this side's next flight: as the first flight chose, with the version spoken and this side's offers
-    /// and minute.
+    /// The header of this side's next flight: as the opening chose, with the version spoken and this side's offers and
+    /// minute.
     private func answer(_ wall: UnixTime) -> FlightHeader {
         guard var header = choices, let version else {
-            preconditionFailure("a flight is answered once the first was read")
+            preconditionFailure("a flight is answered once an opening was read")
         }
         header.versions = PeerVersions(only: version)
-        header.offers = environment.suites.offers
+        header.offers = suites.offers.bytes
         header.minute = UInt32(clamping: wall.minutes)
         return header
     }

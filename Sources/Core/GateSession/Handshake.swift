@@ -5,20 +5,27 @@ package import NIOCore
 
 /// One handshake of the peer protocol, either side: masked flights around a Noise handshake.
 ///
-///     initiator   idle ──start──▶ awaitingSecond ──flight 2 holds, admitted──▶ complete     (mutual: writes flight 3)
-///     responder   awaitingFirst ──flight 1 opens──▶ awaitingThird ──flight 3 holds, admitted──▶ complete
-///                                      └─ anonymous, admitted ─▶ complete                    (both write flight 2)
+///     initiator   idle ──start──▶ awaitingAnswer ──answer holds, admitted──▶ complete      (mutual: writes the last)
+///                                   ▲      │ retry, the first time: writes an opening anew
+///                                   └──────┘
+///     responder   awaitingOpening ──opening holds──▶ awaitingLast ──last holds, admitted──▶ complete
+///                   ▲      │             └─ anonymous, admitted ─▶ complete                (both write the answer)
+///                   └──────┘ suite not taken here, the first time: writes a retry
 ///     any         ──header does not open, stale, seen──▶ failed (discard)   ──anything else──▶ failed
+///
+/// Flights are numbered as they come on the connection: opening 1, answer 2, last 3; with a retry opening 1, retry 2,
+/// opening 3, answer 4, last 5.
 ///
 /// | flight | bytes |
 /// | --- | --- |
 /// | 32 | seed, fresh |
 /// | 34 | sealed ``FlightHeader`` |
-/// | n + 16 | sealed body: Noise message, then padding |
+/// | n + 16 | sealed body: Noise message (none in a retry), then padding |
 ///
-/// Noise payloads: flight 1 none; flights 2 and 3 the flight's choices (14 bytes), then the sender's certificate; in
-/// flight 3 of a peer's handshake a ``ResumptionProof`` may follow.
-/// Prologue: context ‖ choices of flight 1. Input beyond the last flight is left for the session.
+/// Noise payloads: openings none; answer and last the flight's choices (14 bytes), then the sender's certificate; in
+/// the last of a peer's handshake a ``ResumptionProof`` may follow.
+/// Prologue: context ‖ choices of flight 1; with a retry ‖ choices of flights 2 and 3. Input beyond the last flight is
+/// left for the session.
 package struct Handshake: ~Copyable {
     /// What the caller does next. Bytes to send are appended to the output in any case.
     package enum Step: Equatable {
@@ -28,11 +35,11 @@ package struct Handshake: ~Copyable {
         case complete
         /// Answer nothing; read on for a random time and amount, then close.
         case discard
-        /// Close without a word.
+        /// Close, without a word but what the output holds: a retry that names no suite, or nothing.
         case failed(SessionFailure)
     }
 
-    enum Phase: Equatable { case idle, awaitingFirst, awaitingSecond, awaitingThird, complete, failed }
+    enum Phase: Equatable { case idle, awaitingOpening, awaitingAnswer, awaitingLast, complete, failed }
 
     /// Decides about a peer whose certificate holds (or that has none).
     package typealias Admission = (PeerClaim) -> Bool
@@ -43,21 +50,31 @@ package struct Handshake: ~Copyable {
     let dialled: NodeUUID
     let contexts: [HandshakeContext]
     let presence: Presence
+    /// The suites of the moment when the connection began.
+    let suites: SuitePreferences
+    /// The network's secret on this connection.
+    let secret: SharedSecret?
     var phase: Phase
-    /// The header of flight 1.
+    /// The header of the newest opening: once a retry was sent, of the only one that may follow.
     var choices: FlightHeader?
+    /// What Noise hashes first; grows by retry and second opening.
+    var prologue: [UInt8] = []
+    /// Flights that this connection has seen so far, both ways.
+    var flightCount: UInt8 = 0
+    /// Whether a retry was sent or taken: there is one at most.
+    var isRetried = false
     /// The version that the responder chose, once it has.
     var version: UInt8?
     var noise: NoiseHandshake?
     var peer: SessionPeer?
     var reader = FlightReader()
-    /// What the initiator wants to go on with; gone once flight 3 is written.
+    /// What the initiator wants to go on with; gone once the last flight is written.
     var resumption: ResumptionClaim?
     /// What the responder was shown to go on with.
     var proof: ResumptionProof?
 
-    /// The side that dials `node`; with `suite`, that one instead of the environment's favourite. A `resumption` goes
-    /// along where the handshake is mutual.
+    /// The side that dials `node`; with `suite`, that one of the environment's instead of its favourite. A `resumption`
+    /// goes along where the handshake is mutual.
     package init(
         dialling node: NodeUUID, context: HandshakeContext, presence: Presence, environment: SessionEnvironment,
         suite: NoiseSuite? = nil, resumption: consuming ResumptionClaim? = nil
@@ -68,11 +85,12 @@ package struct Handshake: ~Copyable {
         self.dialled = node
         self.contexts = [context]
         self.presence = presence
+        self.suites = environment.suites
+        self.secret = environment.secret(dialling: node)
         self.phase = .idle
         self.choices = FlightHeader(
             versions: environment.versions, pattern: presence.pattern, context: context,
-            suite: (suite ?? environment.suites[0]).numbers,
-            offers: environment.suites.offers, minute: 0)
+            suite: (suite ?? suites.favourite).numbers, offers: suites.offers.bytes, minute: 0)
     }
 
     /// The side that answers, for the given contexts only.
@@ -82,7 +100,9 @@ package struct Handshake: ~Copyable {
         self.dialled = environment.node
         self.contexts = contexts
         self.presence = .mutual(environment.credentials)
-        self.phase = .awaitingFirst
+        self.suites = environment.suites
+        self.secret = environment.sharedSecret
+        self.phase = .awaitingOpening
     }
 
     /// Whether ``finish()`` may be called.
@@ -90,15 +110,12 @@ package struct Handshake: ~Copyable {
 
     /// The initiator's first flight; nothing for a responder.
     package mutating func start(wall: UnixTime, into output: inout ByteBuffer) -> Step {
-        guard phase == .idle, var header = choices else { return phase == .awaitingFirst ? .needsMore : fail() }
+        guard phase == .idle, var header = choices else { return phase == .awaitingOpening ? .needsMore : fail() }
         header.minute = UInt32(clamping: wall.minutes)
         choices = header
-        guard let suite = NoiseSuite(numbers: header.suite) else { return fail(.noCommonSuite) }
-        do throws(NoiseFailure) {
-            noise = try makeNoise(suite, header)
-            phase = .awaitingSecond
-            return try writeFlight(1, header, payload: [], into: &output)
-        } catch { return fail(error) }
+        prologue = [header.context.rawValue] + header.choices
+        phase = .awaitingAnswer
+        do throws(NoiseFailure) { return try open(header, into: &output) } catch { return fail(error) }
     }
 
     /// Takes bytes of the other side's next flight off the input.
@@ -106,13 +123,12 @@ package struct Handshake: ~Copyable {
         _ input: inout ByteBuffer, wall: UnixTime, admit: Admission, into output: inout ByteBuffer
     ) -> Step {
         switch phase {
-        case .awaitingFirst, .awaitingSecond, .awaitingThird: break
+        case .awaitingOpening, .awaitingAnswer, .awaitingLast: break
         case .idle, .complete, .failed: return fail()
         }
-        let direction: FlightMask.Direction = role == .initiator ? .toInitiator : .toResponder
-        let number: UInt8 = phase == .awaitingFirst ? 1 : phase == .awaitingSecond ? 2 : 3
+        let place = place(of: role == .initiator ? .toInitiator : .toResponder)
         do throws(SecretMemoryFailure) {
-            if let header = try reader.header(&input, dialled, direction, number, environment) {
+            if let header = try reader.header(&input, at: place) {
                 if let refusal = judge(header, wall: wall, admit: admit) { return refusal }
             }
         } catch { return fail(.memory(error)) }
@@ -120,6 +136,7 @@ package struct Handshake: ~Copyable {
         case .needsMore: return .needsMore
         case .unintelligible: return discard()
         case .flight(let header, let message):
+            flightCount += 1
             return received(header, message, wall: wall, admit: admit, into: &output)
         }
     }
@@ -157,45 +174,61 @@ package struct Handshake: ~Copyable {
 
     // MARK: Parts that both sides share
 
-    /// The prologue binds the context and what the initiator chose and offered.
-    func makeNoise(_ suite: NoiseSuite, _ first: FlightHeader) throws(NoiseFailure) -> NoiseHandshake {
+    /// A fresh Noise handshake over the prologue as it is.
+    func makeNoise(_ suite: NoiseSuite, _ opening: FlightHeader) throws(NoiseFailure) -> NoiseHandshake {
         let pattern: NoisePattern
-        let isShared = environment.sharedSecret != nil
-        switch first.pattern {
-        case .mutual: pattern = isShared ? .mutualShared : .mutual
-        case .anonymous: pattern = isShared ? .anonymousShared : .anonymous
+        switch opening.pattern {
+        case .mutual: pattern = secret == nil ? .mutual : .mutualShared
+        case .anonymous: pattern = secret == nil ? .anonymous : .anonymousShared
         }
         var key: StaticKey?
         if case .mutual(let credentials) = presence { key = credentials.staticKey }
         return try NoiseHandshake(
-            pattern: pattern, suite: suite, role: role, prologue: [first.context.rawValue] + first.choices,
-            localStatic: key, psks: environment.sharedSecret.map { [$0.psk] } ?? [], entropy: environment.entropy,
-            slab: environment.slab)
+            pattern: pattern, suite: suite, role: role, prologue: prologue, localStatic: key,
+            psks: secret.map { [$0.psk] } ?? [], entropy: environment.entropy, slab: environment.slab)
     }
 
+    /// The initiator's opening, with keys of its own.
+    mutating func open(_ header: FlightHeader, into output: inout ByteBuffer) throws(NoiseFailure) -> Step {
+        guard let suite = NoiseSuite(numbers: header.suite) else { return fail() }
+        noise = try makeNoise(suite, header)
+        return try writeFlight(header, payload: [], into: &output)
+    }
+
+    /// Appends this side's next flight: a Noise message with the payload, or with `nil` none.
     mutating func writeFlight(
-        _ number: UInt8, _ choices: FlightHeader, payload: [UInt8], into output: inout ByteBuffer
+        _ choices: FlightHeader, payload: [UInt8]?, into output: inout ByteBuffer
     ) throws(NoiseFailure) -> Step {
         var body = ByteBuffer()
         body.reserveCapacity(4096)
-        try noise?.writeMessage(payload: payload, into: &body)
+        if let payload { try noise?.writeMessage(payload: payload, into: &body) }
         var header = choices
         header.messageBytes = body.readableBytes
         let room = WireLimits.flightBodyBytesMax - body.readableBytes
         guard room >= 0 else { throw .oversized }
-        body.writeRepeatingByte(0, count: min(room, environment.random(in: environment.settings.flightPadding)))
+        let least = payload == nil ? Handshake.retryPaddingBytes : 0
+        body.writeRepeatingByte(
+            0, count: min(room, least + environment.random(in: environment.settings.flightPadding)))
         header.bodyBytes = body.readableBytes
         let seed = environment.random.bytes(FlightMask.seedByteCount)
         do throws(SecretMemoryFailure) {
-            let mask = try FlightMask(
-                seed: seed, maskingKey: environment.sharedSecret?.maskingKey, dialled: dialled,
-                direction: role == .initiator ? .toResponder : .toInitiator, flight: number, in: environment.slab)
+            let mask = try place(of: role == .initiator ? .toResponder : .toInitiator).mask(seed)
             output.writeBytes(seed)
             mask.seal(.header, header.encoded, into: &output)
             mask.seal(.body, body, into: &output)
         } catch { throw .memory(error) }
+        flightCount += 1
         return .needsMore
     }
+
+    /// Where the connection's next flight is, if it goes that way.
+    private func place(of direction: FlightMask.Direction) -> FlightPlace {
+        FlightPlace(
+            dialled: dialled, secret: secret, direction: direction, number: flightCount + 1, slab: environment.slab)
+    }
+
+    /// Padding of a retry beside the random one, so that it is about as long as an answer.
+    private static let retryPaddingBytes = 1_280
 }
 
 extension Presence {
@@ -209,26 +242,4 @@ extension Presence {
 
 extension UnixTime {
     var minutes: Int64 { seconds / 60 }
-}
-
-extension NoiseSuite {
-    /// KEM, AEAD and hash by their numbers on the wire.
-    var numbers: [UInt8] { [kem?.rawValue ?? 0, cipher.rawValue, hash.rawValue] }
-
-    /// `nil` where a number means nothing here.
-    init?(numbers: [UInt8]) {
-        guard numbers.count == 3, let kem = NoiseKEM(rawValue: numbers[0]),
-            let cipher = NoiseCipher(rawValue: numbers[1]), let hash = NoiseHash(rawValue: numbers[2])
-        else { return nil }
-        self.init(kem: kem, cipher: cipher, hash: hash)
-    }
-}
-
-extension [NoiseSuite] {
-    /// A bit for each KEM, AEAD and hash that any of the suites has.
-    var offers: [UInt8] {
-        reduce([0, 0, 0]) { offers, suite in
-            zip(offers, suite.numbers).map { $0 | 1 << $1 }
-        }
-    }
 }

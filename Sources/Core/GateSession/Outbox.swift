@@ -90,14 +90,16 @@ struct Outbox {
 
     // MARK: Making a record
 
-    /// Appends messages while they fit before `end`; `streams` are the session's.
-    mutating func fill(_ output: inout ByteBuffer, end: Int, streams: inout StreamTable) {
+    /// Appends messages while they fit before `end`; `streams` are the session's. Whether the last one is a switch of
+    /// keys, so that nothing may follow in this record.
+    mutating func fill(_ output: inout ByteBuffer, end: Int, streams: inout StreamTable) -> Bool {
         while let message = control.first {
             let count = MessageCodec.encodedBytes(message)
-            guard output.writerIndex + count <= end else { return }
+            guard output.writerIndex + count <= end else { return false }
             MessageCodec.encode(message, into: &output)
             controlBytes -= count
             _ = control.popFirst()
+            if case .keySwitch = message { return true }
         }
         if let number = pong, output.writerIndex + MessageCodec.encodedBytes(.pong(number)) <= end {
             MessageCodec.encode(.pong(number), into: &output)
@@ -105,6 +107,7 @@ struct Outbox {
         }
         fill(&output, end: end, streams: &streams, from: \.interactive)
         fill(&output, end: end, streams: &streams, from: \.bulk)
+        return false
     }
 
     private mutating func fill(

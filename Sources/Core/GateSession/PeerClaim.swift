@@ -86,6 +86,8 @@ package enum PeerEvent: Equatable, Sendable {
     case message(SessionMessage)
     /// The other side's worker has a fresh certificate, which holds.
     case certified(WorkerCertificate)
+    /// The other side's records come under the keys of this epoch from here on; this side's do, or will with its next.
+    case keysUpdated(epoch: UInt32)
     /// Comes last and once. Write what `output` and `seal` still hold, then close the connection.
     case closed(SessionFailure)
 }

@@ -74,7 +74,10 @@ package struct PeerConnection: ~Copyable {
         _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, admit: Handshake.Admission,
         into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
-        if let step = handshake?.received(&input, wall: wall, admit: admit, into: &output) {
+        // Whatever stands behind a flight that is to be answered is taken for the next, and is none.
+        while input.readableBytes > 0,
+            let step = handshake?.received(&input, wall: wall, admit: admit, into: &output)
+        {
             follow(step, at: now, into: &events)
         }
         // What comes after a refused record is counted, not read.

@@ -15,6 +15,8 @@ struct RecordSealer: ~Copyable {
 
     private let keys: RecordKeys
     private(set) var counter: UInt64 = 0
+    /// Bytes of all records so far.
+    private(set) var byteCount = 0
 
     init(_ keys: consuming RecordKeys) { self.keys = keys }
 
@@ -41,5 +43,6 @@ struct RecordSealer: ~Copyable {
             }
         }
         counter += 1
+        byteCount += WireLimits.recordHeaderBytes + length
     }
 }

@@ -11,7 +11,7 @@ package import NIOCore
 ///
 /// What is enqueued waits by class; `seal` makes records of it. Streams wait for the other side's credit, the rest does
 /// not. Received stream bytes must stay within the limits that this side's `streamOpen` and `streamCredit` messages
-/// named: exceeding them closes. Keys belong to an epoch (0 so far) of the root; an update in-band replaces both.
+/// named: exceeding them closes. Keys belong to an epoch; ``KeyUpdate`` replaces them while records flow.
 ///
 /// Owns secrets; belongs to one event loop. Nothing is allocated for queues, streams or parts before there are any.
 package struct Session: ~Copyable {
@@ -24,13 +24,10 @@ package struct Session: ~Copyable {
     var certifiedUntil: UnixTime?
     let peerStaticKey: [UInt8]
     let environment: SessionEnvironment
-    /// root₀; the next epoch's root is derived from it.
-    private let root: Secret
-    private let suite: NoiseSuite
-    private var epoch: UInt32 = 0
-    private var sealer: RecordSealer
-    private var opener: RecordOpener
-    private var outbox = Outbox()
+    var keys: KeyUpdate
+    var sealer: RecordSealer
+    var opener: RecordOpener
+    var outbox = Outbox()
     private var noise = NoiseSchedule()
     /// Noise that is to go into the next record; a record at a constant rate that may be made.
     private var noiseDue = 0
@@ -38,7 +35,8 @@ package struct Session: ~Copyable {
     package private(set) var traffic = TrafficCount()
     private var streams: StreamTable
     private var assembly = MessageAssembly()
-    private var lastHeard: MonotonicInstant
+    /// When the record came that is being worked off, or the last one.
+    private(set) var lastHeard: MonotonicInstant
     private var isPinging = false
     private var pingNumber: UInt64 = 0
 
@@ -54,12 +52,12 @@ package struct Session: ~Copyable {
         let receiving = try RecordKeys(
             root: secrets.root, suite: suite, direction: .receiving(by: role), epoch: 0, slab: slab)
         let root = try secrets.root.copy()
+        self.keys = KeyUpdate(
+            root: root, suite: suite, established: secrets.established, environment: environment, at: now)
         self.peerStaticKey = secrets.peerStaticKey
         self.established = secrets.established
         self.certifiedUntil = secrets.established.peer.notAfter
         self.environment = environment
-        self.root = root
-        self.suite = suite
         self.sealer = RecordSealer(sending)
         self.opener = RecordOpener(receiving)
         self.streams = StreamTable(role: role)
@@ -75,13 +73,8 @@ package struct Session: ~Copyable {
     }
 
     /// What proves, in a later handshake, that this session is to go on:
-    /// HKDF-Expand(root, label ‖ KEM ‖ AEAD ‖ hash ‖ epoch of the keys).
-    package func resumptionSecret() throws(SecretMemoryFailure) -> Secret {
-        let context = suite.numbers + (0..<4).map { UInt8(truncatingIfNeeded: epoch >> (24 - 8 * $0)) }
-        return try KeyDerivation.expand(
-            suite.hash, key: root, label: .resumption, context: context, count: ResumptionProof.secretBytes,
-            in: environment.slab)
-    }
+    /// HKDF-Expand(root₀, label ‖ KEM ‖ AEAD ‖ hash ‖ 0 as the epoch of the keys), whatever epoch has come.
+    package func resumptionSecret() throws(SecretMemoryFailure) -> Secret { try keys.resumptionSecret() }
 
     // MARK: Sending
 
@@ -108,6 +101,7 @@ package struct Session: ~Copyable {
             outbox.append(control: message)
         case .close(let reason): close(reason)
         case .certificate: if speaksOfCertificates { outbox.append(control: message) }
+        case .keyRequest, .keyReply, .keySwitch: break  // the session's own
         case .message(let message): outbox.append(message: message)
         case .cells(let cells): outbox.append(cells: cells)
         case .streamOpen(let alias, _, _, let priority, let credit):
@@ -156,7 +150,7 @@ package struct Session: ~Copyable {
         output.reserveCapacity(minimumWritableBytes: min(outbox.queuedBytes + 512, room) + overhead)
         let start = sealer.begin(&output)
         let first = output.writerIndex
-        outbox.fill(&output, end: first + room, streams: &streams)
+        let endsEpoch = outbox.fill(&output, end: first + room, streams: &streams)
         let filled = output.writerIndex - first
         let noise = min(noiseDue, room - filled)
         let wanted = rate == nil ? policy.amount(for: filled + noise, reserved: reserved) : 0
@@ -164,6 +158,7 @@ package struct Session: ~Copyable {
         noiseDue = 0
         output.writeRepeatingByte(0, count: noise + padding)
         sealer.finish(&output, start: start)
+        if endsEpoch { replaceSealer() }
         count(real: filled, noise: noise, padding: padding, overhead: overhead)
     }
 
@@ -210,6 +205,9 @@ package struct Session: ~Copyable {
         do throws(WireFailure) {
             while failure == nil, let message = try MessageCodec.decode(&plaintext) {
                 switch message {
+                case .whole(.keySwitch(let epoch)):
+                    let isLast = try MessageCodec.decode(&plaintext) == nil
+                    if !isLast || !replaceOpener(epoch, into: &events) { violate(.protocolViolation) }
                 case .whole(let message):
                     if let wrong = received(message, wall: wall, into: &events) { violate(wrong) }
                 case .messageStart(let part, let head, let total):
@@ -247,7 +245,9 @@ package struct Session: ~Copyable {
         case .ping(let number): outbox.append(pong: number)
         case .pong: break
         case .close(let reason): end(.closedByPeer(reason), telling: nil)
-        case .message: return .protocolViolation
+        case .keyRequest(let request): return follow(keys.received(request: request, at: lastHeard))
+        case .keyReply(let reply): return follow(keys.received(reply: reply))
+        case .message, .keySwitch: return .protocolViolation  // come here by other ways
         case .resumed, .extenders, .receipt, .cells, .circuitCredit, .circuitDestroy: events.append(.message(message))
         case .streamOpen(let alias, _, _, let priority, let credit):
             if let failure = streams.receivedOpen(alias, priority: priority, credit: credit) { return failure }
@@ -295,11 +295,14 @@ package struct Session: ~Copyable {
     /// may fire early and then asks again.
     package var nextDeadline: MonotonicInstant? {
         guard failure == nil else { return nil }
-        let quiet = lastHeard + (isPinging ? settings.idleTime : settings.pingInterval)
-        return noise.next.map { min($0, quiet) } ?? quiet
+        var next = lastHeard + (isPinging ? settings.idleTime : settings.pingInterval)
+        if let noise = noise.next { next = min(next, noise) }
+        if let update = keys.nextDeadline(sealed: sealer.byteCount) { next = min(next, update) }
+        return next
     }
 
-    /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer; makes noise.
+    /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer; begins a key
+    /// update that is due; makes noise.
     package mutating func deadlinePassed(at now: MonotonicInstant) -> SessionFailure? {
         guard failure == nil else { return failure }
         if now >= lastHeard + settings.idleTime {
@@ -309,13 +312,21 @@ package struct Session: ~Copyable {
             pingNumber += 1
             outbox.append(control: .ping(pingNumber))
         }
+        if failure == nil, let wrong = follow(keys.deadlinePassed(at: now, sealed: sealer.byteCount)) { violate(wrong) }
         followNoise(at: now)
         noiseDue = max(noiseDue, noise.due(at: now, cover: traffic.padding + traffic.noise, environment))
         return failure
     }
 
     private mutating func violate(_ failure: SessionFailure) {
-        end(failure, telling: failure == .limitExceeded ? .limitExceeded : .protocolViolation)
+        switch failure {
+        case .limitExceeded: end(failure, telling: .limitExceeded)
+        case .keyUpdateTimedOut: end(failure, telling: .idle)
+        case .closed(let reason): end(failure, telling: reason)
+        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted, .handshakeTimedOut,
+            .recordRefused, .protocolViolation, .idle, .closedByPeer:
+            end(failure, telling: .protocolViolation)
+        }
     }
 
     private mutating func end(_ failure: SessionFailure, telling reason: SessionCloseReason?) {

@@ -34,13 +34,16 @@ package final class SessionEnvironment {
     package let node: NodeUUID
     /// What responders answer with; replaced when the certificate is renewed.
     package var credentials: WorkerCredentials
-    /// The network's global shared secret, where it has one.
+    /// The network's global shared secret, where it has one: for whoever connects, and who is dialled.
     package var sharedSecret: SharedSecret?
+    /// Nodes of other networks, by the secret that they are dialled with in place of it; with none, where there is none.
+    package var otherSecrets: [NodeUUID: SharedSecret?] = [:]
     /// Versions of the protocol that are offered and accepted.
     package let versions: PeerVersions
-    /// Suites that are offered and accepted, the favourite first; never empty.
-    package var suites: [NoiseSuite]
-    /// Open sessions follow a change with what they send or hear next.
+    /// Suites that are offered and accepted. Applies to connections that begin after a change.
+    package var suites: SuitePreferences
+    /// Open sessions follow a change with what they send or hear next; what says when keys are replaced
+    /// counts from the next epoch on.
     package var settings: SessionSettings
     /// What all sessions sealed so far.
     package internal(set) var traffic = TrafficCount()
@@ -50,7 +53,7 @@ package final class SessionEnvironment {
     package var random: FastRandom
     /// Certificates that were found right, so that a peer that returns costs no verification.
     package var knownSignatures = KnownSignatures()
-    /// What handshakes draw.
+    /// What handshakes and key updates draw.
     package let entropy: HandshakeEntropy
     /// Remembers the seed of a flight of a minute; `false` where it was seen before. One ``SeedWindow`` serves all event
     /// loops of a worker: the driver locks it.
@@ -58,12 +61,11 @@ package final class SessionEnvironment {
 
     package init(
         node: NodeUUID, credentials: WorkerCredentials, sharedSecret: SharedSecret? = nil,
-        versions: PeerVersions = .spoken, suites: [NoiseSuite] = [.standard],
+        versions: PeerVersions = .spoken, suites: SuitePreferences = .everything,
         settings: SessionSettings = SessionSettings(), slab: SecretSlab,
         random: consuming FastRandom, entropy: HandshakeEntropy = .system,
         remember: @escaping (_ seed: FlightSeed, _ minute: Int64, _ now: Int64) -> Bool
     ) {
-        precondition(!suites.isEmpty, "a node has at least one suite")
         self.node = node
         self.credentials = credentials
         self.sharedSecret = sharedSecret
@@ -75,6 +77,9 @@ package final class SessionEnvironment {
         self.entropy = entropy
         self.remember = remember
     }
+
+    /// The secret that a node is dialled with.
+    func secret(dialling node: NodeUUID) -> SharedSecret? { otherSecrets[node] ?? sharedSecret }
 
     /// How long this handshake may take: the setting less up to a fifth of it, so that a close after silence has no time
     /// of its own.

@@ -1,3 +1,4 @@
+package import GateCrypto
 package import GateWire
 
 /// Why a handshake or session ended.
@@ -7,8 +8,11 @@ package enum SessionFailure: Error, Hashable, Sendable {
     case unintelligible
     /// The handshake's cryptography failed.
     case handshakeFailed
-    /// Neither side's suites, versions or contexts fit the other's.
-    case noCommonSuite
+    /// The other side's versions or context do not fit ours.
+    case noCommonVersion
+    /// Of some class of algorithms the responder takes none that the initiator offered. To an initiator that is what
+    /// who answered says, not proven.
+    case noCommonSuite(offered: SuiteOffers, taken: SuiteOffers)
     /// The other side's certificate does not hold, or names another node than the one dialled.
     case certificateRefused
     /// Access control refused the other side.
@@ -23,6 +27,8 @@ package enum SessionFailure: Error, Hashable, Sendable {
     case limitExceeded
     /// Nothing was heard for the idle time, pings included.
     case idle
+    /// A key update did not finish in its time.
+    case keyUpdateTimedOut
     /// The other side said goodbye.
     case closedByPeer(SessionCloseReason)
     /// We said goodbye.
@@ -32,8 +38,8 @@ package enum SessionFailure: Error, Hashable, Sendable {
     package var isAuthenticated: Bool {
         switch self {
         case .protocolViolation, .limitExceeded: true
-        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .recordRefused, .idle, .closedByPeer, .closed:
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
+            .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             false
         }
     }

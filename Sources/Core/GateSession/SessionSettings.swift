@@ -17,5 +17,12 @@ package struct SessionSettings: Hashable, Sendable {
     /// How many bytes more an unintelligible connection may send before it is closed.
     package var discardBytes: ClosedRange<Int> = 256...65_536
 
+    /// How old keys become before this side asks for fresh ones: milliseconds, drawn anew for each epoch.
+    package var keyLifetime: ClosedRange<Int> = 300_000...1_200_000
+    /// How many bytes this side seals with keys before it asks for fresh ones.
+    package var keyVolume = 4 << 30
+    /// How long a key update may take; longer closes.
+    package var keyUpdateTime: Duration = .seconds(240)
+
     package init() {}
 }

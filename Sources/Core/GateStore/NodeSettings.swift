@@ -75,10 +75,15 @@ package enum NodeSettings {
         "reputation.recovery", ReputationPolicy().recovery, in: 1...3000,
         "Points that come back in ten minutes. With 20 a severe fault bans for about 50 minutes, and the worst is forgiven in 26 hours."
     )
-    package static let suiteKEM = SettingKey<KEMPreference>(
-        "suite.kem", .mlkem768, "The post-quantum key exchange that this node asks for when it dials.")
-    package static let suiteCipher = SettingKey<CipherPreference>(
-        "suite.cipher", .aes, "The record cipher that this node asks for when it dials.")
+    package static let suiteKEM = SettingKey<Preference<KEMChoice>>(
+        preferring: "suite.kem",
+        "The post-quantum key exchanges that this node takes, the one that it dials with first. No other is accepted.")
+    package static let suiteCipher = SettingKey<Preference<CipherChoice>>(
+        preferring: "suite.cipher",
+        "The ciphers that this node takes, the one that it dials with first. No other is accepted.")
+    package static let suiteHash = SettingKey<Preference<HashChoice>>(
+        preferring: "suite.hash",
+        "The hashes that this node takes, the one that it dials with first. No other is accepted.")
 
     package static let sessionsMaximum = SettingKey(
         "sessions.maximum", 20_000, in: 1...10_000_000, "How many sessions one worker holds.")
@@ -100,6 +105,19 @@ package enum NodeSettings {
     package static let pingTimeout = SettingKey(
         "ping.timeout", .seconds(20), in: .seconds(1)...Duration.seconds(3600),
         "How long a ping may stay unanswered before the session ends.")
+
+    package static let keyLifetimeMinimum = SettingKey(
+        "keys.update-minimum", .seconds(300), in: .seconds(2)...Duration.seconds(86_400),
+        "The least age at which a session's keys are replaced by fresh ones.")
+    package static let keyLifetimeMaximum = SettingKey(
+        "keys.update-maximum", .seconds(1200), in: .seconds(2)...Duration.seconds(86_400),
+        "The age at which a session's keys are replaced at the latest. Each epoch draws a time between both.")
+    package static let keyVolume = SettingKey(
+        "keys.update-volume", 4 << 30, in: (1 << 20)...(1 << 40),
+        "Bytes that a session sends with its keys before it asks for fresh ones, once in two seconds at most.")
+    package static let keyUpdateTimeout = SettingKey(
+        "keys.update-timeout", .seconds(240), in: .seconds(10)...Duration.seconds(3600),
+        "How long a key update may take before the session ends.")
 
     package static let workerLease = SettingKey(
         "worker.lease", .seconds(30), in: .seconds(3)...Duration.seconds(600),
@@ -133,7 +151,7 @@ package enum NodeSettings {
     private static let handshake = [
         handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,
         handshakeFreeAttempts.definition,
-        suiteKEM.definition, suiteCipher.definition,
+        suiteKEM.definition, suiteCipher.definition, suiteHash.definition,
     ]
     private static let reputation = [
         reputationEnabled.definition, reputationMinor.definition, reputationModerate.definition,
@@ -142,6 +160,7 @@ package enum NodeSettings {
     private static let session = [
         sessionsMaximum.definition, sessionsPerPeer.definition, sessionsPerIPv4Subnet.definition,
         sessionsPerIPv6Subnet.definition, resumeWindow.definition, pingInterval.definition, pingTimeout.definition,
+        keyLifetimeMinimum.definition, keyLifetimeMaximum.definition, keyVolume.definition, keyUpdateTimeout.definition,
     ]
     private static let lifetimes = [
         workerLease.definition, certificateLifetime.definition, recordLifetime.definition,

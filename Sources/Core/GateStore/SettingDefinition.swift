@@ -79,3 +79,14 @@ extension SettingKey where Value: SettingChoice {
             example: words.last ?? fallback.rawValue, accepts: { _ in true })
     }
 }
+
+extension SettingKey {
+    init<Choice>(preferring key: String, _ doc: String) where Value == Preference<Choice> {
+        let words = Choice.allCases.map(\.rawValue)
+        self.init(
+            key, .everything,
+            values:
+                "one or more of \(words.joined(separator: ", ")), each once, the favourite first, separated by commas",
+            doc, example: words.reversed().joined(separator: ","), accepts: { _ in true })
+    }
+}

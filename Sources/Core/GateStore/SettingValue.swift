@@ -89,6 +89,27 @@ extension SettingChoice {
     package var settingText: String { rawValue }
 }
 
+/// Some of few words, the favourite first, separated by commas: one at least, none twice.
+package struct Preference<Choice: SettingChoice>: SettingValue {
+    /// The favourite first.
+    package let choices: [Choice]
+
+    /// Every choice, in the order in which it is declared.
+    package static var everything: Preference { Preference(Array(Choice.allCases)) }
+
+    private init(_ choices: [Choice]) { self.choices = choices }
+
+    package static func read(_ text: String) -> Preference? {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        guard parts.count <= Choice.allCases.count else { return nil }
+        let choices = parts.compactMap { Choice(rawValue: $0.filter { $0 != " " }) }
+        guard choices.count == parts.count, Set(choices.map(\.rawValue)).count == choices.count else { return nil }
+        return Preference(choices)
+    }
+
+    package var settingText: String { choices.map(\.rawValue).joined(separator: ",") }
+}
+
 /// What happens to a peer that no rule names.
 package enum AccessDefault: String, SettingChoice {
     /// Closed without a reason.
@@ -109,18 +130,25 @@ package enum ExitPolicy: String, SettingChoice {
     case all
 }
 
-/// Which record cipher a dialler prefers.
-package enum CipherPreference: String, SettingChoice {
+/// A cipher of handshakes and records.
+package enum CipherChoice: String, SettingChoice {
     /// AES-256-GCM: fastest where the processor has instructions for it.
     case aes = "aes-256-gcm"
     /// ChaCha20-Poly1305: fastest elsewhere.
     case chacha = "chacha20-poly1305"
 }
 
-/// Which post-quantum key exchange a dialler uses.
-package enum KEMPreference: String, SettingChoice {
+/// A post-quantum key exchange of handshakes.
+package enum KEMChoice: String, SettingChoice {
     /// ML-KEM-768 (NIST level 3).
     case mlkem768 = "ml-kem-768"
     /// ML-KEM-1024 (NIST level 5).
     case mlkem1024 = "ml-kem-1024"
+}
+
+/// A hash of handshakes and of what keys are derived with.
+package enum HashChoice: String, SettingChoice {
+    case sha256 = "sha-256"
+    case sha512 = "sha-512"
+    case blake2b = "blake2b"
 }

@@ -107,3 +107,13 @@ package struct NodeSettingValues: Sendable, Equatable {
         SecurityLevel.parameters.map(\.setting).filter { text(of: $0) != fallback(of: $0) }.map(\.key)
     }
 }
+
+extension NodeSettingValues {
+    /// The names of the algorithms of suites that the node takes, of each class the favourite first.
+    package var suiteNames: (kems: [String], ciphers: [String], hashes: [String]) {
+        (
+            self[NodeSettings.suiteKEM].choices.map(\.rawValue), self[NodeSettings.suiteCipher].choices.map(\.rawValue),
+            self[NodeSettings.suiteHash].choices.map(\.rawValue)
+        )
+    }
+}

@@ -5,7 +5,7 @@ package import NIOCore
 /// | bytes | what |
 /// | --- | --- |
 /// | 1 | versions: what the sender speaks (flight 1), or the one that is spoken (later flights) |
-/// | 1 | kind: 1 handshake |
+/// | 1 | kind: 1 handshake, 2 retry |
 /// | 1 | pattern: 1 mutual, 2 anonymous |
 /// | 1 | context: 1 peer, 2 hop, 3 end to end |
 /// | 3 | the flight's suite: KEM, AEAD, hash |
@@ -14,9 +14,18 @@ package import NIOCore
 /// | 2 | bytes of the body's plaintext, padding included |
 /// | 2 | bytes of it that are the Noise message; the rest is padding |
 ///
-/// Everything before the two lengths is the *choices*: part of the prologue (first flight) or of the payload (later
-/// ones), so that no change of them survives the handshake.
+/// Everything before the two lengths is the *choices*: part of the prologue (first flights and a retry) or of the payload
+/// (later ones), so that no change of them survives the handshake.
 package struct FlightHeader: Hashable, Sendable {
+    /// What a flight is for.
+    package enum Kind: UInt8, Sendable {
+        /// A Noise message is in its body.
+        case handshake = 1
+        /// The responder takes another suite than the one dialled: the header's, or with ``FlightHeader/noSuite`` none
+        /// that was offered. Nothing but padding is in its body.
+        case retry = 2
+    }
+
     /// How a handshake goes.
     package enum Pattern: UInt8, Sendable {
         /// Both sides show certificates.
@@ -29,7 +38,10 @@ package struct FlightHeader: Hashable, Sendable {
     package static let byteCount = 18
     /// Bytes of the choices, at its front.
     package static let choicesByteCount = 14
+    /// In place of a suite in a retry: none is in common.
+    package static let noSuite: [UInt8] = [0, 0, 0]
 
+    package var kind: Kind
     /// In flight 1 all that the sender speaks, in later ones the one that the responder chose.
     package var versions: PeerVersions
     package var pattern: Pattern
@@ -46,10 +58,11 @@ package struct FlightHeader: Hashable, Sendable {
     package var messageBytes: Int
 
     package init(
-        versions: PeerVersions, pattern: Pattern, context: HandshakeContext, suite: [UInt8], offers: [UInt8],
-        minute: UInt32, bodyBytes: Int = 0, messageBytes: Int = 0
+        versions: PeerVersions, kind: Kind = .handshake, pattern: Pattern, context: HandshakeContext, suite: [UInt8],
+        offers: [UInt8], minute: UInt32, bodyBytes: Int = 0, messageBytes: Int = 0
     ) {
         precondition(suite.count == 3 && offers.count == 3, "a suite has KEM, AEAD and hash")
+        self.kind = kind
         self.versions = versions
         self.pattern = pattern
         self.context = context
@@ -69,23 +82,24 @@ package struct FlightHeader: Hashable, Sendable {
 
     /// The part that the handshake binds.
     package var choices: [UInt8] {
-        [versions.encoded, 1, pattern.rawValue, context.rawValue] + suite + offers
+        [versions.encoded, kind.rawValue, pattern.rawValue, context.rawValue] + suite + offers
             + (0..<4).map { UInt8(truncatingIfNeeded: minute >> (24 - 8 * $0)) }
     }
 
-    /// Reads a whole header; `nil` for impossible versions, another kind, pattern or context, or impossible lengths.
+    /// Reads a whole header; `nil` for impossible versions, another kind, pattern or context, or impossible
+    /// lengths; a retry has no message.
     package init?(_ bytes: ByteBuffer) {
         var rest = bytes
         guard rest.readableBytes == FlightHeader.byteCount,
             let (versions, kind, pattern, context) = rest.readMultipleIntegers(as: (UInt8, UInt8, UInt8, UInt8).self),
-            let versions = PeerVersions(encoded: versions), kind == 1, let pattern = Pattern(rawValue: pattern),
-            let context = HandshakeContext(rawValue: context), let suite = rest.readBytes(length: 3),
-            let offers = rest.readBytes(length: 3),
+            let versions = PeerVersions(encoded: versions), let kind = Kind(rawValue: kind),
+            let pattern = Pattern(rawValue: pattern), let context = HandshakeContext(rawValue: context),
+            let suite = rest.readBytes(length: 3), let offers = rest.readBytes(length: 3),
             let (minute, body, message) = rest.readMultipleIntegers(as: (UInt32, UInt16, UInt16).self),
-            message <= body, Int(body) <= WireLimits.flightBodyBytesMax
+            message <= body, Int(body) <= WireLimits.flightBodyBytesMax, kind == .handshake || message == 0
         else { return nil }
         self.init(
-            versions: versions, pattern: pattern, context: context, suite: suite, offers: offers, minute: minute,
-            bodyBytes: Int(body), messageBytes: Int(message))
+            versions: versions, kind: kind, pattern: pattern, context: context, suite: suite, offers: offers,
+            minute: minute, bodyBytes: Int(body), messageBytes: Int(message))
     }
 }

@@ -29,6 +29,9 @@ extension MessageCodec {
             let length = Int(try plaintext.take(UInt16.self))
             guard length <= WireLimits.certificateBytesMax else { throw .outOfBounds }
             return .whole(.certificate(try plaintext.take(length)))
+        case .keyRequest: return .whole(.keyRequest(try decodeShare(&plaintext)))
+        case .keyReply: return .whole(.keyReply(try decodeShare(&plaintext)))
+        case .keySwitch: return .whole(.keySwitch(epoch: try plaintext.take(UInt32.self)))
         case .extenders: return .whole(.extenders(try decodeExtenders(&plaintext)))
         case .receipt:
             let (id, status) = try plaintext.take(UInt64.self, UInt8.self)
@@ -57,6 +60,17 @@ extension MessageCodec {
         case .streamDone: return .whole(.streamDone(alias: try plaintext.take(UInt32.self)))
         case .streamResume: return .whole(try decodeStreamResume(&plaintext))
         }
+    }
+
+    private static func decodeShare(_ plaintext: inout ByteBuffer) throws(WireFailure) -> KeyShare {
+        let epoch = try plaintext.take(UInt32.self)
+        let agreement = try plaintext.take(KeyShare.agreementBytes)
+        let length = Int(try plaintext.take(UInt16.self))
+        guard length <= WireLimits.encapsulationBytesMax else { throw .outOfBounds }
+        let encapsulation = try plaintext.take(length)
+        return KeyShare(
+            epoch: epoch, agreement: Array(agreement.readableBytesView),
+            encapsulation: Array(encapsulation.readableBytesView))
     }
 
     private static func decodeExtenders(_ plaintext: inout ByteBuffer) throws(WireFailure) -> [ExtenderID] {

@@ -27,6 +27,9 @@ package import NIOCore
 /// | 17 | stream done | alias u32 |
 /// | 18 | stream resume | alias u32, replica u64, counter u64, extender 16, priority u8 (1, 2), flags u8, received u64, acknowledged u64, limit u64 |
 /// | 19 | certificate (from version 2 on) | length u16 (≤ 8,192), bytes |
+/// | 20 | key request (from version 2 on) | epoch u32, X25519 key 32, length u16 (≤ 1,568), bytes |
+/// | 21 | key reply (from version 2 on) | epoch u32, X25519 key 32, length u16 (≤ 1,568), bytes |
+/// | 22 | key switch (from version 2 on) | epoch u32 |
 /// | 32 | resumed | accepted u8 (0, 1), epoch u32 |
 package enum MessageCodec {
     /// Bytes before the data of a stream data message.
@@ -44,7 +47,7 @@ package enum MessageCodec {
     enum Kind: UInt8 {
         case padding, ping, pong, close, extenders, messageStart, messagePart, receipt, streamOpen, streamData
         case streamCredit, streamAcknowledged, streamFinish, streamReset, cells, circuitCredit, circuitDestroy
-        case streamDone, streamResume, certificate
+        case streamDone, streamResume, certificate, keyRequest, keyReply, keySwitch
         case resumed = 32
     }
 
@@ -60,6 +63,9 @@ package enum MessageCodec {
         case .certificate(let bytes):
             output.write(.certificate, UInt16(bytes.readableBytes))
             output.writeImmutableBuffer(bytes)
+        case .keyRequest(let share): encode(.keyRequest, share, into: &output)
+        case .keyReply(let share): encode(.keyReply, share, into: &output)
+        case .keySwitch(let epoch): output.write(.keySwitch, epoch)
         case .extenders(let list): encodeExtenders(list, into: &output)
         case .message: preconditionFailure("an extender message is encoded in parts")
         case .receipt(let id, let status):
@@ -93,13 +99,14 @@ package enum MessageCodec {
         case .close: 2
         case .resumed: 6
         case .certificate(let bytes): 3 + bytes.readableBytes
+        case .keyRequest(let share), .keyReply(let share): 7 + KeyShare.agreementBytes + share.encapsulation.count
         case .extenders(let list): 3 + 16 * list.count
         case .message(let message): messageStartOverhead + message.payload.readableBytes
         case .receipt: 10
         case .streamOpen: 46
         case .streamData(_, let data): streamDataOverhead + data.readableBytes
         case .streamCredit, .streamAcknowledged: 13
-        case .streamFinish, .streamDone: 5
+        case .streamFinish, .streamDone, .keySwitch: 5
         case .streamResume: 63
         case .streamReset: 9
         case .cells(let cells): cellsOverhead + cells.readableBytes
@@ -146,6 +153,17 @@ package enum MessageCodec {
             resume.extender.value.low, resume.priority.rawValue, resume.standing.flags.rawValue)
         output.writeMultipleIntegers(
             resume.standing.received, resume.standing.acknowledged, resume.standing.limit)
+    }
+
+    private static func encode(_ kind: Kind, _ share: KeyShare, into output: inout ByteBuffer) {
+        precondition(
+            share.agreement.count == KeyShare.agreementBytes
+                && share.encapsulation.count <= WireLimits.encapsulationBytesMax,
+            "a share has one key of each kind")
+        output.write(kind, share.epoch)
+        output.writeBytes(share.agreement)
+        output.writeInteger(UInt16(share.encapsulation.count))
+        output.writeBytes(share.encapsulation)
     }
 
     private static func encodeExtenders(_ list: [ExtenderID], into output: inout ByteBuffer) {

@@ -3,7 +3,7 @@
 /// | version | what it has |
 /// | --- | --- |
 /// | 1 | everything but what follows |
-/// | 2 | fresh certificates in a standing session |
+/// | 2 | fresh certificates in a standing session, key update |
 package struct PeerVersions: Hashable, Sendable {
     package let lowest: UInt8
     package let highest: UInt8
@@ -12,6 +12,8 @@ package struct PeerVersions: Hashable, Sendable {
     package static let spoken = PeerVersions(1, 2)
     /// The first version with certificates in sessions.
     package static let certificatesInSessions: UInt8 = 2
+    /// The first version with key update.
+    package static let keyUpdate: UInt8 = 2
 
     private static let numbers: ClosedRange<UInt8> = 1...15
 

@@ -17,6 +17,12 @@ package enum SessionMessage: Equatable, Sendable {
     case resumed(isAccepted: Bool, epoch: UInt32)
     /// The sender's worker has a fresh certificate: these are its bytes.
     case certificate(ByteBuffer)
+    /// Asks for keys of the next epoch; with the sender's ML-KEM key.
+    indirect case keyRequest(KeyShare)
+    /// Answers a ``keyRequest(_:)``; with the ML-KEM ciphertext.
+    indirect case keyReply(KeyShare)
+    /// The last message of its direction under the old keys: the next record has those of `epoch`.
+    case keySwitch(epoch: UInt32)
     /// The sender's extenders that the receiver may talk to; replaces the list before.
     case extenders([ExtenderID])
     /// A whole message; the session takes it apart and puts it together.
@@ -45,6 +51,25 @@ package enum SessionMessage: Equatable, Sendable {
     case circuitCredit(circuit: UInt32, cells: UInt32)
     /// A circuit ends at once in both directions.
     case circuitDestroy(circuit: UInt32, reason: UInt8)
+}
+
+/// What one side gives to a key update.
+package struct KeyShare: Hashable, Sendable {
+    /// Bytes of an X25519 public key.
+    package static let agreementBytes = 32
+
+    /// The epoch that begins.
+    package var epoch: UInt32
+    /// A fresh X25519 public key: ``agreementBytes`` of them.
+    package var agreement: [UInt8]
+    /// An ML-KEM encapsulation key, or a ciphertext for one: ``WireLimits/encapsulationBytesMax`` at most.
+    package var encapsulation: [UInt8]
+
+    package init(epoch: UInt32, agreement: [UInt8], encapsulation: [UInt8]) {
+        self.epoch = epoch
+        self.agreement = agreement
+        self.encapsulation = encapsulation
+    }
 }
 
 /// A stream that goes on in a later epoch of its session, and where the sender's end of it stands.

@@ -16,6 +16,8 @@ package enum WireLimits {
     package static let extendersMax = 256
     /// A certificate inside a session: more than any kind of bundle and signature needs.
     package static let certificateBytesMax = 8192
+    /// An ML-KEM encapsulation key or ciphertext: those of ML-KEM-1024.
+    package static let encapsulationBytesMax = 1568
     /// A circuit's cell.
     package static let cellBytes = 2048
     /// Cells in one message, so that they fit a record.

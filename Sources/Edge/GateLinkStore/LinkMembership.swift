@@ -72,6 +72,11 @@ package final class LinkMembership: Sendable {
         return member.role
     }
 
+    /// Gauges of when the process's credentials end.
+    package func gauges() -> CredentialGauges {
+        joining.map { CredentialGauges(issued: $0, renewed: credential) } ?? CredentialGauges(issued: credential)
+    }
+
     /// Joins where that is due; asks until it is done, for at most `patience` (`nil`: until cancelled, refusals too).
     package func join(patience: Duration?) async throws(LinkJoinFailure) {
         guard let joining else { return }

@@ -25,6 +25,7 @@ extension StoreDispatcher {
             try await store.removeWorker(body.name, epoch: body.epoch.epoch)
         case .workersDrain:
             let body = try call.read(WireSetDraining.self)
+            if call.caller.role == .kernel { try call.requireOwn(body.name) }
             try await store.setDraining(body.name, body.isDraining)
         default:
             var reply = WireWorkers()

@@ -19,7 +19,7 @@ package import GateStore
 /// | reputation.list, bans.set, bans.lift          | no          | no                              | yes      |
 /// | workers.register, .renew, .remove             | own name    | no                              | no       |
 /// | workers.list                                  | yes         | yes                             | yes      |
-/// | workers.drain                                 | no          | no                              | yes      |
+/// | workers.drain                                 | own name    | no                              | yes      |
 /// | sessions.note, sessions.resume, refusals.note | own name    | no                              | no       |
 /// | sessions.list, refusals.list                  | no          | no                              | yes      |
 /// | rights.get                                    | yes         | no                              | yes      |
@@ -113,7 +113,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
     private var isForKernels: Bool {
         switch self {
         case .settingsList, .peersGet, .peersList, .accessList, .reputationGet, .bansGet, .bansList, .workersList,
-            .rightsGet, .identityBundle, .identityRecord, .changes, .linkRenew:
+            .rightsGet, .identityBundle, .identityRecord, .changes, .linkRenew, .workersDrain:
             true
         default: isForKernelsOnly
         }

@@ -12,6 +12,8 @@ package class Link {
     package let peer: LinkPeer
     /// Whether this side dialled; it then opens streams with odd aliases, else with even ones.
     package let isDialled: Bool
+    /// The version of the link protocol that both speak; 1 at the side that was dialled, which asks nobody for it.
+    package let version: UInt32
     /// What the side that dialled may do.
     package let grant: LinkGrant
     /// As what an extender has attached; `nil` where the dialling side is none.
@@ -33,6 +35,7 @@ package class Link {
         var attached: LinkAttached?
         /// How many requests the other side serves at once.
         var requestsMax: Int
+        var version: UInt32 = 1
     }
 
     init(
@@ -42,6 +45,7 @@ package class Link {
         self.eventLoop = eventLoop
         self.peer = peer
         isDialled = terms.isDialled
+        version = terms.version
         grant = terms.grant
         attach = terms.attach
         attached = terms.attached
@@ -85,7 +89,16 @@ package class Link {
         disconnect()
     }
 
+    /// Ends the link without a word, as if its connection had broken: what is attached over it may go on over another.
+    package final func drop() {
+        guard isOpen else { return }
+        sever()
+        closed(failure: .connection("dropped here"))
+    }
+
     func write(_ frame: LinkFrame) {}
+    /// Disconnects at once; what waits on either side may be lost.
+    func sever() { disconnect() }
     func disconnect() {}
 
     // MARK: What the subclasses report
@@ -113,7 +126,7 @@ package class Link {
         case .hello, .welcome, .attach, .attached, .refused: return .protocolFault(frame.unexpected)
         case .drain, .peerEvent, .message, .receipt, .peerCredit, .connect, .connected, .connectFailed, .streamOpen,
             .streamData, .streamCredit, .streamAcknowledged, .streamFinish, .streamReset, .streamDone, .streamResume,
-            .streamsResumed:
+            .streamsResumed, .goOn, .taken:
             guard let delegate else { return .protocolFault(frame.unexpected) }
             delegate.received(frame, on: self)
         }

@@ -211,7 +211,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
             guard case .dialled(_, let attach, let requester) = side else { return }
             let terms = Link.Terms(
                 isDialled: true, grant: welcome.grant, attach: attach, attached: attached,
-                requestsMax: Int(welcome.requestsMax))
+                requestsMax: Int(welcome.requestsMax), version: welcome.version)
             open(peer, terms, requester: requester)
         case .close(let failure): endAndSay(failure)
         }

@@ -30,6 +30,12 @@ final class MemoryLink: Link {
         eventLoop.assumeIsolated().execute { self.deliver() }
     }
 
+    override func sever() {
+        outgoing = []
+        other?.outgoing = []
+        disconnect()
+    }
+
     override func disconnect() {
         deliver()
         guard let other = self.other else { return }
@@ -68,7 +74,7 @@ extension LinkFrame {
         case .reply(_, let reply): reply.body.readableBytes
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .receipt,
             .peerCredit, .connect, .connected, .connectFailed, .streamOpen, .streamCredit, .streamAcknowledged,
-            .streamFinish, .streamReset, .streamDone, .streamResume, .streamsResumed, .cancel:
+            .streamFinish, .streamReset, .streamDone, .streamResume, .streamsResumed, .goOn, .taken, .cancel:
             0
         }
     }
@@ -109,7 +115,7 @@ package final class MemoryLinkServer: Sendable {
                 eventLoop: eventLoop, peer: answering,
                 terms: Link.Terms(
                     isDialled: true, grant: grant, attach: attach, attached: attached,
-                    requestsMax: self.service.requestsMax),
+                    requestsMax: self.service.requestsMax, version: LinkVersions.current.highest),
                 delegate: dialling.makeDelegate?(answering, eventLoop), requester: requester, desk: near.desk.value)
             let farLink = MemoryLink(
                 eventLoop: eventLoop, peer: peer,

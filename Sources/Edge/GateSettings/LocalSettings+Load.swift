@@ -56,11 +56,16 @@ extension LocalSettings {
         if needed.contains(.database) {
             named.append(
                 ("database.vaultKeyFile", vaultKeyPath, "quantumgate init makes it; restore it from your backup"))
+        }
+        if needed.contains(.tables) {
             named.append(
                 ("database.passwordFile", databasePasswordPath, "a file with the password, for its owner only"))
         }
         if needed.contains(.kernel) {
             named.append(("peers.sharedSecretFile", sharedSecretPath, "a file that all nodes of the network have"))
+            named += otherSecretPaths.sorted { $0.key < $1.key }.map { node, path in
+                ("peers.otherSecretFiles.\(node)", path, "a file that the nodes of its network have")
+            }
         }
         if needed.contains(.supervisor) {
             named += extenders.sorted { $0.key < $1.key }.map {
@@ -110,8 +115,10 @@ package struct NeededFiles: OptionSet, Sendable {
 
     package init(rawValue: Int) { self.rawValue = rawValue }
 
-    /// What the database service opens.
-    package static let database = NeededFiles(rawValue: 1)
+    /// What opens the database itself: with it tables are brought up to date.
+    package static let tables = NeededFiles(rawValue: 8)
+    /// What the database service opens: the database, and the identity in it.
+    package static let database: NeededFiles = [.tables, NeededFiles(rawValue: 1)]
     /// What a kernel worker opens.
     package static let kernel = NeededFiles(rawValue: 2)
     /// Programs of extenders that `quantumgate node` starts.

@@ -16,6 +16,10 @@ extension LocalSettings {
     package var vaultKeyPath: String { absolute(database.vaultKeyFile) }
     /// The shared secret's file, absolute.
     package var sharedSecretPath: String? { peers.sharedSecretFile.map(absolute) }
+    /// The files with secrets of other networks, absolute, by the node that is dialled with one; `nil`: with none.
+    package var otherSecretPaths: [NodeUUID: String?] { peers.otherSecretFiles.mapValues { $0.map(absolute) } }
+    /// Where `init` puts a new secret, absolute.
+    package static let sharedSecretFileName = "secrets/network.key"
     /// The link authority's folder: `certificate.pem` and `key.pem`.
     package var authorityDirectory: String { "\(directory)/authority" }
     /// What the supervisor tells `status`.

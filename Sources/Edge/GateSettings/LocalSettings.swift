@@ -38,6 +38,9 @@ package struct PeerListenSettings: Equatable, Sendable {
     package var advertise: [Endpoint] = []
     /// File with the network's global shared secret (64 hexadecimal digits, or a passphrase); `nil`: none.
     package var sharedSecretFile: String?
+    /// Nodes of other networks ↦ file with the secret of theirs, which they are dialled with in place of ours, or `nil`
+    /// where theirs has none.
+    package var otherSecretFiles: [NodeUUID: String?] = [:]
 
     /// Load balancers that put a PROXY header before each connection; empty: none does. Where there are some, whoever
     /// connects from elsewhere, or without a header, is turned away.
@@ -47,6 +50,7 @@ package struct PeerListenSettings: Equatable, Sendable {
     package var newestVersion = 2
 
     package static let listenCountMax = 8
+    package static let otherSecretCountMax = 64
     package static let proxyCountMax = 64
     package static let versionsRange = 1...2
 }

@@ -18,6 +18,7 @@ extension SettingsKey {
         .scalar(
             "peers.sharedSecretFile", "File with the network's global shared secret", example: "secrets/network.key",
             \.peers.sharedSecretFile, parse: { text throws(BadValue) in try filePath(text) }, write: { $0.map(quoted) }),
+        otherSecretsKey,
         .list(
             "peers.proxyFrom", "Balancers that send a PROXY header (version 2); then only they may connect",
             example: "[\"10.0.0.0/24\"]", most: PeerListenSettings.proxyCountMax, \.peers.proxyFrom, parse: block,
@@ -89,6 +90,29 @@ extension SettingsKey {
         extendersKey,
     ]
 
+    private static let otherSecretsKey = SettingsKey(
+        path: "peers.otherSecretFiles", shape: .map,
+        summary: "Nodes of other networks that are dialled: UUID and the file with their network's secret, or none",
+        example: "{ 01234567-89ab-8def-8123-456789abcdef: secrets/other-network.key }",
+        apply: { value, settings throws(BadValue) in
+            guard case .map(let files) = value else { throw BadValue(reason: "takes UUIDs, each with a file or none") }
+            guard files.count <= PeerListenSettings.otherSecretCountMax else {
+                throw BadValue(reason: "takes \(PeerListenSettings.otherSecretCountMax) nodes at most")
+            }
+            for (name, file) in files {
+                guard let node = NodeUUID(text: name) else { throw BadValue(reason: "'\(name)' is no UUID of a node") }
+                guard settings.peers.otherSecretFiles[node] == nil else {
+                    throw BadValue(reason: "has \(node) twice")
+                }
+                settings.peers.otherSecretFiles[node] = .some(file == noFile ? nil : try filePath(file))
+            }
+        },
+        show: { settings in
+            guard !settings.peers.otherSecretFiles.isEmpty else { return nil }
+            let pairs = settings.peers.otherSecretFiles.map { "\($0.key): \($0.value.map(quoted) ?? noFile)" }
+            return "{ \(pairs.sorted().joined(separator: ", ")) }"
+        })
+
     private static let extendersKey = SettingsKey(
         path: "extenders", shape: .map, summary: "Further extenders to start: name and program",
         example: "{ chat: /usr/local/bin/my-chat }",
@@ -112,6 +136,8 @@ extension SettingsKey {
 }
 
 private let extenderCountMax = 64
+/// In place of a file: no secret.
+private let noFile = "none"
 
 private func isName(_ text: String) -> Bool {
     (1...32).contains(text.utf8.count)

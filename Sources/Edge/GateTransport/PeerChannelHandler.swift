@@ -69,7 +69,9 @@ package final class PeerChannelHandler: ChannelInboundHandler {
             context.writeAndFlush(wrapOutboundOut(output), promise: nil)
             hasWritten = true
         }
-        if hasWritten, output.capacity > PeerChannelHandler.keptBytes, !connection.isSendable { output = ByteBuffer() }
+        guard hasWritten else { return }
+        if output.capacity > PeerChannelHandler.keptBytes, !connection.isSendable { output = ByteBuffer() }
+        hasten(context)
     }
 
     package func close(_ reason: SessionCloseReason) {
@@ -180,12 +182,12 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     /// Deadlines mostly move later, and a timer that fires early asks again; one that moved forward needs a new timer.
     private func hasten(_ context: ChannelHandlerContext) {
         guard !hasEnded, let deadline = connection.nextDeadline, deadline < timerDeadline else { return }
-        timer?.cancel()
         schedule(context)
     }
 
     private func schedule(_ context: ChannelHandlerContext) {
         guard let deadline = connection.nextDeadline else { return }
+        timer?.cancel()
         timerDeadline = deadline
         let left = max(deadline.nanoseconds - SystemClock.now().nanoseconds, 1_000_000)
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(left)) { self.fire() }

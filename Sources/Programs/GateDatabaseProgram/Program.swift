@@ -22,7 +22,8 @@ struct Program: AsyncParsableCommand {
     @Flag(help: "Bring the database's tables up to date and end.") var migrate = false
 
     func run() async throws {
-        let settings = try await LocalSettings.load(directory: directory, filesNeeded: .database)
+        // Tables need no key: only the service itself opens the identity.
+        let settings = try await LocalSettings.load(directory: directory, filesNeeded: migrate ? .tables : .database)
         let metrics = Telemetry.start(program: name, format: settings.log.format, threshold: settings.log.level)
         let logger = Logger(label: "database")
         if !ProcessHardening.disableCoreDumps() {
@@ -41,8 +42,13 @@ struct Program: AsyncParsableCommand {
         let service = try await DatabaseService.bind(
             database, to: settings.database.link, credential: credential, group: MultiThreadedEventLoopGroup.singleton,
             logger: logger)
+        let credentials = CredentialGauges(issued: credential)
         let sources = AdminService.Sources(
-            metrics: { metrics.text() }, unreadiness: { await database.unreadiness() })
+            metrics: {
+                credentials.record()
+                return metrics.text()
+            },
+            unreadiness: { await database.unreadiness() })
         let admin = AdminService(
             endpoint: settings.database.admin, sources: sources, isExposed: settings.admin.exposed, logger: logger)
         StandardOutput.writeLine(

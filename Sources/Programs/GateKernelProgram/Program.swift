@@ -51,8 +51,13 @@ struct Program: AsyncParsableCommand {
             StandardOutput.writeLine(
                 ReadyLine(["peers": peers, "link": ready.linkEndpoint.map { "\($0)" } ?? ""]).line)
         }
+        let credentials = membership.gauges()
         let sources = AdminService.Sources(
-            metrics: { metrics.text() }, unreadiness: { kernel.unreadiness() },
+            metrics: {
+                credentials.record()
+                return metrics.text()
+            },
+            unreadiness: { kernel.unreadiness() },
             status: { await kernel.status()?.json ?? "{}" })
         let admin = AdminService(
             endpoint: settings.kernelAdmin(index: index), sources: sources, isExposed: settings.admin.exposed,
@@ -73,6 +78,7 @@ struct Program: AsyncParsableCommand {
         var configuration = KernelConfiguration(name: own.name, node: own.node, settings, index: index)
         configuration.credential = credential
         configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
+        configuration.otherSecrets = try SharedSecretFile.load(of: settings.otherSecretPaths)
         configuration.resumesSessions = true
         return configuration
     }

@@ -53,8 +53,12 @@ struct Program: AsyncParsableCommand {
                 ReadyLine(["socks5": endpoints.map(\.description).joined(separator: " ")]).line)
         }
         let service = Socks5Service(configuration: configuration, logger: logger)
+        let credentials = membership.gauges()
         let sources = AdminService.Sources(
-            metrics: { metrics.text() },
+            metrics: {
+                credentials.record()
+                return metrics.text()
+            },
             unreadiness: { service.extender.attachedWorkers.isEmpty ? "no worker is attached" : nil })
         let admin = AdminService(
             endpoint: settings.socks5.admin, sources: sources, isExposed: settings.admin.exposed, logger: logger)

@@ -8,7 +8,7 @@ internal import ServiceLifecycle
 ///
 /// | path | answer |
 /// | --- | --- |
-/// | `/metrics` | Prometheus text 0.0.4 |
+/// | `/metrics` | Prometheus text 0.0.4, and `gate_ready`: 1 or 0, as `/readyz` says |
 /// | `/healthz` | 200 while the process serves HTTP at all |
 /// | `/readyz` | 200 if it can do its work, else 503 with the reason |
 /// | `/status` | JSON of what it does now; not there where exposed |
@@ -73,7 +73,9 @@ package struct AdminService: Service {
         let router = Router()
         let sources = sources
         router.get("metrics") { _, _ in
-            answer(.ok, "text/plain; version=0.0.4; charset=utf-8", sources.metrics())
+            let isReady = await sources.unreadiness() == nil
+            let text = sources.metrics() + "# TYPE gate_ready gauge\ngate_ready \(isReady ? 1 : 0)\n"
+            return answer(.ok, "text/plain; version=0.0.4; charset=utf-8", text)
         }
         router.get("healthz") { _, _ in answer(.ok, "text/plain", "ok\n") }
         router.get("readyz") { _, _ in

@@ -28,6 +28,9 @@ struct InitCommand: AsyncParsableCommand {
     @Option(help: "Derives every port from this one.") var portBase: UInt16?
     @Option(help: "Kernel workers to run.") var workers = 1
     @Option(help: "Where programs on this machine speak SOCKS5.") var socks5: Endpoint?
+    @Flag(help: "Make a secret that this node shares with all of its network; the others get a copy of its file.")
+    var sharedSecret = false
+    @Option(help: "File with the secret of the network that the node joins, mode 0600.") var sharedSecretFile: String?
     @Option(help: "A URL of PostgreSQL, without a password, to keep the data in. (default: a file of SQLite)")
     var database: String?
     @Option(help: "File with the password of PostgreSQL's role, mode 0600.") var databasePasswordFile: String?
@@ -44,6 +47,9 @@ struct InitCommand: AsyncParsableCommand {
         guard max(listen.count, advertise.count) <= PeerListenSettings.listenCountMax else {
             throw ValidationError("\(PeerListenSettings.listenCountMax) addresses are the most.")
         }
+        guard !sharedSecret || sharedSecretFile == nil else {
+            throw ValidationError("--shared-secret makes a new secret, --shared-secret-file takes one that is there.")
+        }
     }
 
     func run() async throws {
@@ -53,13 +59,15 @@ struct InitCommand: AsyncParsableCommand {
         settings.peers.advertise = advertise
         settings.node.workers = workers
         if let socks5 { settings.socks5.listen = socks5 }
+        settings.peers.sharedSecretFile =
+            sharedSecret ? LocalSettings.sharedSecretFileName : sharedSecretFile.map { NodeOptions.absolute($0) }
         if let database {
             settings.database.kind = .postgresql
             settings.database.url = database
             settings.database.passwordFile = databasePasswordFile.map { NodeOptions.absolute($0) }
             settings.database.allowPlain = databaseAllowPlain
         }
-        let uuid = try await NodeFolder.create(settings)
+        let uuid = try await NodeFolder.create(settings, withSharedSecret: sharedSecret)
         printLine("\(uuid)")
         printNote(InitCommand.advice(settings))
     }
@@ -76,11 +84,23 @@ struct InitCommand: AsyncParsableCommand {
           \(settings.authorityDirectory)/, \(settings.directory)/credentials/   for the node's own processes
         `quantumgate backup FILE` saves the database, also while the node runs; `quantumgate restore FILE` puts it back.
         What is lost can't be made again: a new identity is a new UUID, and every peer has to add it anew.
-
+        \(secretAdvice(settings))
         Next:
           quantumgate node \(settings.directory)
           quantumgate card --dir \(settings.directory)
         """
+    }
+
+    /// What to do with the network's secret, where there is one; begins and ends with a line break.
+    private static func secretAdvice(_ settings: LocalSettings) -> String {
+        guard let path = settings.sharedSecretPath else { return "" }
+        return """
+
+            Only who has the network's secret can reach the node, or be reached by it. Every node of the network needs a
+            copy, by a way that nobody reads; there: `quantumgate init --shared-secret-file FILE`.
+              \(path)
+
+            """
     }
 
     private static func databaseName(_ settings: LocalSettings) -> String {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import GateKernel
 internal import GateLink
 internal import GateLinkTransport
 internal import GateModel
@@ -12,13 +13,17 @@ internal import Glibc
 /// | `quantumgate.yaml` | local settings | 0644 |
 /// | `data/node.sqlite` | database; the sealed identity is in it | 0600 |
 /// | `secrets/vault.key` | opens the identity: 32 random bytes in hexadecimal | 0600 |
+/// | `secrets/network.key` | the network's shared secret, where it is wanted: as `vault.key` | 0600 |
 /// | `authority/` | signs link credentials; the operator's | 0700 |
 /// | `credentials/NAME/` | link credential of one process | 0700 |
 /// | `run/` | lock and state of a running node | 0700 |
 enum NodeFolder {
     /// Makes everything, or nothing that stays. The node is made in a folder of this run's own inside and moved in place
     /// at the end, so nothing that somebody else made is ever removed, and of two runs at once one is refused.
-    static func create(_ settings: LocalSettings) async throws -> NodeUUID {
+    /// `withSharedSecret` makes a secret, too, where the settings name its file; a file that is named and not made has to
+    /// do.
+    static func create(_ settings: LocalSettings, withSharedSecret: Bool = false) async throws -> NodeUUID {
+        if !withSharedSecret, let path = settings.sharedSecretPath { _ = try SharedSecretFile.load(from: path) }
         let directory = settings.directory
         for part in parts where FileManager.default.fileExists(atPath: "\(directory)/\(part)") {
             throw refusal(of: "\(directory)/\(part)")
@@ -27,7 +32,7 @@ enum NodeFolder {
         let draft = "\(directory)/.init-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         do {
             try makeFolder(draft)
-            let node = try await fill(settings, in: draft)
+            let node = try await fill(settings, withSharedSecret: withSharedSecret, in: draft)
             try moveParts(from: draft, to: directory)
             rmdir(draft)
             return node
@@ -41,10 +46,13 @@ enum NodeFolder {
     /// What a node's folder holds; the first is what two runs at once compete for.
     private static let parts = ["secrets", "data", "authority", "credentials", "run", LocalSettings.fileName]
 
-    private static func fill(_ settings: LocalSettings, in draft: String) async throws -> NodeUUID {
+    private static func fill(
+        _ settings: LocalSettings, withSharedSecret: Bool, in draft: String
+    ) async throws -> NodeUUID {
         var settings = settings
         settings.directory = draft
         for part in ["data", "secrets", "credentials", "run"] { try makeFolder("\(draft)/\(part)") }
+        if withSharedSecret, let path = settings.sharedSecretPath { try SharedSecretFile.create(at: path) }
         let node = try await NodeIdentity.create(settings)
         let authority = try LinkAuthority.create(node: node)
         try authority.write(to: settings.authorityDirectory)

@@ -127,9 +127,8 @@ extension IdentityVault: WorkerCertifier {
     private var now: UnixTime { UnixTime(seconds: clock() / 1000) }
 }
 
-/// Every suite that this version speaks, those that the settings prefer first.
+/// The suites that the settings take, in their order.
 private func suites(_ values: NodeSettingValues) -> [NoiseSuite] {
-    NoiseSuite.all(
-        preferring: values[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
-        values[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
+    let names = values.suiteNames
+    return (SuitePreferences(kems: names.kems, ciphers: names.ciphers, hashes: names.hashes) ?? .everything).suites
 }

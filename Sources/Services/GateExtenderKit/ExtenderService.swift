@@ -195,11 +195,13 @@ public final class ExtenderService: Service {
     }
 
     private func keeper(_ target: LinkTarget) -> LinkKeeper {
-        LinkKeeper(
+        let place = WorkerPlace(core: core)
+        return LinkKeeper(
             target: target, expects: .kernel,
-            attach: LinkAttach(extender: core.extender, name: core.name, replica: core.replica),
+            attach: LinkAttach(
+                extender: core.extender, name: core.name, replica: core.replica, capabilities: [LinkAttach.goesOn]),
             eventLoop: core.eventLoop, program: core.name,
-            makeDelegate: { [core] _, eventLoop in WorkerLink(core: core, eventLoop: eventLoop) }, logger: logger)
+            makeDelegate: { _, eventLoop in place.delegate(on: eventLoop) }, logger: logger)
     }
 
     private func follow(

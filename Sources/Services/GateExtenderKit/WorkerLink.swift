@@ -15,12 +15,20 @@ package final class WorkerLink {
     /// Whether new sessions may begin here.
     private(set) var isOpen = false
     private var link: Link?
+    /// Where the attachment stands; see ``Stand``.
+    var stand = Stand.new
+    /// Names the attachment to its worker.
+    let number = UInt64.random(in: .min ... .max)
+    /// What was sent and may not have come, and what came.
+    var frames = AttachmentFrames()
     private var witness: LinkWitness?
     private var streams: [UInt32: LinkedStream] = [:]
     private var nextAlias: UInt32 = 1
     private var touchedStreams: [LinkedStream] = []
     private var queuedStreams = CircularBuffer<LinkedStream>()
     private var isFlushDue = false
+    /// Whether the worker understands that an attachment goes on over another link.
+    private var isKeeping = false
     private var isInBatch = false
     var connects = PendingConnects()
 
@@ -31,11 +39,11 @@ package final class WorkerLink {
 
     // MARK: from the kit
 
-    var isWritable: Bool { link?.isWritable ?? false }
+    var isWritable: Bool { isCarried && link?.isWritable ?? false }
 
     /// Gives a stream that this link carries from now on its number; `nil` where the link is closed or full.
     func enter(_ stream: LinkedStream) -> UInt32? {
-        guard link != nil, streams.count < Self.streamsMax else { return nil }
+        guard isAttached, streams.count < Self.streamsMax else { return nil }
         while streams[nextAlias] != nil { nextAlias &+= 2 }
         defer { nextAlias &+= 2 }
         streams[nextAlias] = stream
@@ -47,6 +55,9 @@ package final class WorkerLink {
     func leave(_ alias: UInt32) { streams[alias] = nil }
 
     func send(_ frame: LinkFrame) {
+        guard isAttached else { return }
+        if isKeeping { frames.sent(frame) }
+        guard isCarried else { return }
         isFlushDue = true
         link?.send(frame)
     }
@@ -96,14 +107,36 @@ package final class WorkerLink {
 extension WorkerLink: LinkDelegate {
     package func linkOpened(_ link: Link) {
         self.link = link
+        isKeeping = link.version >= LinkVersions.goingOn
+        opened(over: link)
+    }
+
+    /// Another attachment begins; with `anew`, in place of one that does not go on.
+    func begin(anew: Bool) {
+        guard let link else { return }
+        if anew {
+            loseAll()
+            frames = AttachmentFrames()
+        }
+        stand = .carried
         worker = link.attached?.worker ?? link.peer.name.name
-        isOpen = true
         witness = core.witness.map { LinkWitness($0, worker: worker) }
+        carried(by: link)
+    }
+
+    /// The link carries the attachment: connects may go there.
+    func carried(by link: Link) {
+        isOpen = true
         core.attached(self, node: link.attached?.node ?? link.peer.name.node)
     }
 
     package func received(_ frame: LinkFrame, on link: Link) {
+        if case .goOn(let word) = frame { return answered(word, on: link) }
+        guard isCarried else {
+            return link.close(LinkGoAway(code: .protocolFault, reason: "a frame before the answer"))
+        }
         isInBatch = true
+        if isKeeping, frame.isCounted { frames.received(frame) }
         switch frame {
         case .streamData(let alias, let bytes):
             let isTaken = streams[alias]?.received(bytes) ?? false
@@ -134,18 +167,29 @@ extension WorkerLink: LinkDelegate {
         case .drain:
             isOpen = false
             core.detached(self)
+        case .taken(let count):
+            guard !frames.released(upTo: count) else { break }
+            link.close(LinkGoAway(code: .protocolFault, reason: "more taken than was sent"))
         case .receipt, .refused, .goAway, .hello, .welcome, .ping, .pong, .attach, .attached, .connect, .request,
-            .reply, .watchEvent, .cancel, .streamsResumed:
+            .reply, .watchEvent, .cancel, .streamsResumed, .goOn:
             break  // the transport's own, or of no meaning to an extender
         }
     }
 
     package func batchCompleted(on link: Link) {
+        endBatch()
+        if isKeeping, let count = frames.word() {
+            isFlushDue = true
+            link.send(.taken(count: count))
+        }
+        flush()
+    }
+
+    private func endBatch() {
         let batch = touchedStreams
         touchedStreams = []
         for stream in batch { stream.batchCompleted() }
         isInBatch = false
-        flush()
     }
 
     /// The socket takes more: waiting streams go on in turn.
@@ -160,12 +204,24 @@ extension WorkerLink: LinkDelegate {
         flush()
     }
 
-    /// The link is gone. Sessions that can come back are suspended, the others and all on them are gone too.
+    /// The link is gone. It is waited for where it broke.
     package func linkClosed(_ link: Link, failure: LinkFailure?) {
         self.link = nil
         isOpen = false
-        isInBatch = false
+        endBatch()
         core.detached(self)
+        if !awaitsReturn(of: link, after: failure) { end() }
+    }
+
+    /// The attachment is over.
+    func end() {
+        stand = .over
+        loseAll()
+        frames = AttachmentFrames()
+    }
+
+    /// Sessions that can come back are suspended, the others and all on them are gone.
+    private func loseAll() {
         connects.failAll()
         core.sessions.closed(self)
         streams = [:]

@@ -30,6 +30,8 @@ package struct KernelConfiguration: Sendable {
     package var adminAddress = ""
     /// The network's global shared secret.
     package var sharedSecret: SharedSecret?
+    /// Nodes of other networks, by the secret that they are dialled with in place of it, or `nil` for none.
+    package var otherSecrets: [NodeUUID: SharedSecret?] = [:]
     /// Versions of the peer protocol that it speaks.
     package var versions = PeerVersions.spoken
     /// Whether sessions whose connection broke may go on at any worker of the node, also after this one's end.

@@ -8,6 +8,7 @@ struct KernelMetrics: Sendable {
 
     let sessionsEstablished = KernelCounter("gate.sessions.established")
     let sessionsResumed = KernelCounter("gate.sessions.resumed")
+    let keyUpdates = KernelCounter("gate.sessions.key_updates")
     let sessionsRefused = KernelCounter("gate.sessions.refused")
     let handshakesFailed = KernelCounter("gate.handshakes.failed")
     let connectionsAccepted = KernelCounter("gate.connections.accepted")
@@ -32,6 +33,7 @@ struct KernelMetrics: Sendable {
     let handshakes = KernelGauge("gate.handshakes")
     let circuits = KernelGauge("gate.circuits")
     let extenders = KernelGauge("gate.extenders")
+    let unlockedBytes = KernelGauge("gate.secret.unlocked.bytes")
 
     /// Adds what sessions sealed.
     func count(_ traffic: TrafficCount) {

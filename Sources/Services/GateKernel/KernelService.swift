@@ -58,10 +58,10 @@ package final class KernelService: Service {
         try await running.withLock({ $0 })?.feed.apply(.changed(.peers, key: "\(node)"))
     }
 
-    /// Why the worker can't do its work now, for `/readyz`; `nil` where it can.
+    /// Why the worker is to get no new peers now, for `/readyz`; `nil` where it is.
     package func unreadiness() -> String? {
         guard let kernel = running.withLock({ $0 }) else { return "not listening yet" }
-        return kernel.health.unreadiness(at: SystemClock.now(), wall: SystemClock.wall())
+        return kernel.unreadiness()
     }
 
     /// What the worker holds now, for `/status`; `nil` before it is ready.

@@ -15,18 +15,20 @@ final class KernelState: Sendable {
     let peers: PeerTable
     /// How much the worker carries, as the registry tells the database.
     let load = Mutex(WorkerLoad())
-    private let tables = Mutex(Tables())
+    let tables = Mutex(Tables())
     private let work: AsyncStream<@Sendable () async -> Void>.Continuation
     /// Work that loops hand to tasks; `KernelService.run` carries it out.
     let pendingWork: AsyncStream<@Sendable () async -> Void>
     private let connector = Mutex<(any SessionConnector)?>(nil)
     private let circuitHost = Mutex<CircuitHost?>(nil)
-    private let isDraining = Mutex(false)
+    let isDraining = Mutex(false)
 
     /// Tasks that may wait to be begun.
     static let pendingWorkMax = 4096
+    /// What is said of work that there is no room for.
+    static let tooMuchWaits = "too much work waits at this worker"
 
-    private struct Tables {
+    struct Tables {
         var sessions: [SessionID: SessionEndpoint] = [:]
         /// Direct sessions with each node, one with each worker of it; the newest is the last.
         var direct: [NodeUUID: [SessionEndpoint]] = [:]
@@ -37,6 +39,8 @@ final class KernelState: Sendable {
         /// How many of `sessions` are with each node.
         var counts: [NodeUUID: Int] = [:]
         var attachments: [ExtenderID: [Attachment]] = [:]
+        /// Of them, those whose replica has no link now and may come back.
+        var broken: Set<ObjectIdentifier> = []
         var opened: [SessionNote] = []
         var closed: [SessionStand] = []
 
@@ -105,76 +109,6 @@ final class KernelState: Sendable {
 
     /// Begins this node's parts in circuits; `nil` while the worker starts.
     var circuits: CircuitHost? { circuitHost.withLock { $0 } }
-
-    // MARK: Attachments
-
-    /// Adds a replica, after which it hears of every session that stands.
-    func attach(_ attachment: Attachment) {
-        let sessions = tables.withLock { tables in
-            tables.attachments[attachment.extender, default: []].append(attachment)
-            return Array(tables.sessions.values)
-        }
-        attachment.take(sessions.map { .notice($0, .connected) })
-        if isDraining.withLock(\.self) { attachment.drain() }
-        announceExtenders()
-    }
-
-    func detach(_ attachment: Attachment) {
-        tables.withLock { tables in
-            tables.attachments[attachment.extender]?.removeAll { $0 === attachment }
-            if tables.attachments[attachment.extender]?.isEmpty == true {
-                tables.attachments[attachment.extender] = nil
-            }
-        }
-        attachment.ended()
-        announceExtenders()
-    }
-
-    /// The replica that a new stream or message goes to: rendezvous hashing over those attached.
-    func attachment(of extender: ExtenderID, for stream: StreamID) -> Attachment? {
-        tables.withLock { tables in
-            guard let attached = tables.attachments[extender] else { return nil }
-            if attached.count == 1 { return attached[0] }
-            let key = stream.replica &+ stream.counter
-            return attached.max {
-                Rendezvous.weight(of: $0.replica, for: key) < Rendezvous.weight(of: $1.replica, for: key)
-            }
-        }
-    }
-
-    /// Every replica of an extender.
-    func attachments(of extender: ExtenderID) -> [Attachment] { tables.withLock { $0.attachments[extender] ?? [] } }
-
-    func attachments() -> [Attachment] { tables.withLock { $0.attachments.values.flatMap(\.self) } }
-
-    /// Tells extenders to begin nothing here; or, as no frame takes that back, has them attach anew.
-    func announceDrain(_ isDraining: Bool) {
-        self.isDraining.withLock { $0 = isDraining }
-        for attachment in attachments() {
-            attachment.eventLoop.execute { if isDraining { attachment.drain() } else { attachment.renew() } }
-        }
-    }
-
-    /// What this worker tells peers that it has.
-    var extenders: [ExtenderID] { tables.withLock { $0.attachments.keys.sorted() } }
-
-    /// The attached replicas, as the admin port shows them.
-    var extenderDescriptions: [KernelStatus.Extender] {
-        attachments().map {
-            KernelStatus.Extender(
-                extender: $0.extender.description, name: $0.name, replica: String($0.replica, radix: 16))
-        }
-    }
-
-    func announceExtenders() {
-        let (sessions, list) = tables.withLock { (Array($0.sessions.values), $0.attachments.keys.sorted()) }
-        for session in sessions {
-            session.eventLoop.execute {
-                session.tell(extenders: list)
-                session.flush()
-            }
-        }
-    }
 
     // MARK: Sessions
 
@@ -361,6 +295,12 @@ final class KernelState: Sendable {
 
     /// Whether the registry has not heard yet that the session stands.
     func hasNote(of id: SessionID) -> Bool { tables.withLock { $0.opened.contains { $0.row.id == id } } }
+
+    /// Sessions that the registry has not heard of yet.
+    var notedSessions: Set<SessionID> { tables.withLock { Set($0.opened.map(\.row.id)) } }
+
+    /// Direct sessions of each node that has several here.
+    var secondSessions: [[SessionEndpoint]] { tables.withLock { $0.direct.values.filter { $0.count > 1 } } }
 
     /// Whether the registry has not heard of everything yet.
     var hasNotes: Bool { tables.withLock { !$0.opened.isEmpty || !$0.closed.isEmpty } }

@@ -12,6 +12,8 @@ package struct KernelStatus: Sendable, Encodable {
         let since: Int64
         let version: UInt8
         let streams: Int
+        /// Key updates so far.
+        let keyEpoch: UInt32
     }
 
     /// One attached replica of an extender.

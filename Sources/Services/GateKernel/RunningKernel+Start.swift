@@ -83,7 +83,7 @@ extension RunningKernel {
         let registry = WorkerRegistry(
             store: store, kernel: kernel, row: row, lease: lease, health: health, logger: logger,
             load: { kernel.load.withLock(\.self) }, drain: { await drain.set($0) },
-            impostor: { host.closeImpostor($0) })
+            isDraining: { host.gate.isDraining }, impostor: { host.closeImpostor($0) })
         host.use(registry)
         let name = LinkName(node: configuration.node, role: .kernel, name: configuration.name)
         guard let name else { throw KernelFailure.databaseUnavailable("the worker's name is no link name") }
@@ -128,6 +128,7 @@ extension RunningKernel {
                 node: configuration.node, credentials: credentials, sharedSecret: configuration.sharedSecret,
                 versions: configuration.versions, slab: slab, random: FastRandom(),
                 remember: { seeds.remember($0, minute: $1, now: $2) })
+            environment.otherSecrets = configuration.otherSecrets
             let context = LoopContext(eventLoop: eventLoop, environment: environment, random: FastRandom())
             context.apply(settings)
             contexts.append(context)

@@ -33,7 +33,7 @@ struct RunningKernel: Sendable {
 
     /// How often gauges are set.
     static let gaugeInterval = Duration.seconds(1)
-    /// How often sessions are asked whether their certificates ran out.
+    /// How often sessions are asked whether their certificates ran out, and whether anybody wants them.
     static let expiryInterval = Duration.seconds(15)
 
     func run() async throws {
@@ -109,14 +109,17 @@ struct RunningKernel: Sendable {
             kernel.metrics.suspended.record(kernel.suspendedCount)
             kernel.metrics.handshakes.record(host.gate.halfOpenCount)
             kernel.metrics.extenders.record(kernel.attachments().count)
-            var parties = 0
+            var (parties, unlockedBytes) = (0, 0)
             for context in contexts {
-                let counts = try? await context.eventLoop.submit { (context.partyCount, context.takeTraffic()) }.get()
-                guard let (count, traffic) = counts else { continue }
-                parties += count
-                kernel.metrics.count(traffic)
+                let held = try? await context.eventLoop.submit {
+                    (context.partyCount, context.environment.slab.unlockedBytes, context.takeTraffic())
+                }.get()
+                guard let held else { continue }
+                (parties, unlockedBytes) = (parties + held.0, unlockedBytes + held.1)
+                kernel.metrics.count(held.2)
             }
             kernel.metrics.circuits.record(parties)
+            kernel.metrics.unlockedBytes.record(unlockedBytes)
             kernel.load.withLock {
                 $0 = WorkerLoad(
                     sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
@@ -126,23 +129,31 @@ struct RunningKernel: Sendable {
         }
     }
 
-    /// Ends sessions whose peers' certificates ran out, until cancelled.
+    /// Ends sessions whose peers' certificates ran out, and second ones that nobody wants, until cancelled.
     private func closeExpired() async {
         while !Task.isCancelled {
             host.closeExpired(at: SystemClock.wall())
+            host.endSpare(at: SystemClock.now())
             try? await Task.sleep(for: RunningKernel.expiryInterval)
         }
+    }
+
+    /// Why the worker is to get no new peers now; `nil` where it is. What it has it keeps all the while.
+    func unreadiness() -> String? {
+        guard !host.gate.isDraining else { return "draining" }
+        return health.unreadiness(at: SystemClock.now(), wall: SystemClock.wall())
     }
 
     func status() async -> KernelStatus {
         var sessions: [KernelStatus.Session] = []
         for session in kernel.sessions {
-            let streams = (try? await session.eventLoop.submit { session.streamCount }.get()) ?? 0
+            let (streams, keyEpoch) =
+                (try? await session.eventLoop.submit { (session.streamCount, session.keyEpoch) }.get()) ?? (0, 0)
             sessions.append(
                 KernelStatus.Session(
                     id: session.id.description, peer: session.peer.text, relayed: session.isRelayed,
                     inbound: session.isInbound, since: session.since.seconds,
-                    version: session.way.version, streams: streams))
+                    version: session.way.version, streams: streams, keyEpoch: keyEpoch))
         }
         var memory: [String] = []
         for context in contexts {

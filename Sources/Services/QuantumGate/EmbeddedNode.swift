@@ -24,6 +24,7 @@ public final class EmbeddedNode: Service {
     private let configuration: EmbeddedNodeConfiguration
     private let storage: EmbeddedDatabase
     private let sharedSecret: SharedSecret?
+    private let otherSecrets: [NodeUUID: SharedSecret?]
     /// The worker, while the node runs.
     private let kernel = Mutex<KernelService?>(nil)
     private let hasRun = Atomic(false)
@@ -51,6 +52,9 @@ public final class EmbeddedNode: Service {
         do {
             sharedSecret = try configuration.sharedSecret.map {
                 try SharedSecret(EmbeddedDatabase.secret($0, "the shared secret"))
+            }
+            otherSecrets = try configuration.otherSecrets.mapValues { secret in
+                try secret.map { try SharedSecret(EmbeddedDatabase.secret($0, "a shared secret of another network")) }
             }
             try await prepare()
         } catch {
@@ -206,6 +210,7 @@ extension EmbeddedNode {
         let (updates, update) = AsyncStream.makeStream(of: KernelReady.self)
         var worker = KernelConfiguration(name: EmbeddedNode.worker, node: uuid, peerEndpoints: configuration.listen)
         worker.sharedSecret = sharedSecret
+        worker.otherSecrets = otherSecrets
         let kernel = KernelService(
             configuration: worker, store: LocalKernelStore(database), group: group, logger: configuration.logger
         ) { ready in

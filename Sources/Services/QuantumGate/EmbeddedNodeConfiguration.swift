@@ -34,6 +34,9 @@ public struct EmbeddedNodeConfiguration: Sendable {
     public var extenders: [any Extender] = []
     /// The network's global shared secret, 32 random bytes; `nil` where the network has none.
     public var sharedSecret: [UInt8]?
+    /// Nodes of other networks, by the secret of theirs (32 random bytes, or `nil` where it has none) that they are
+    /// dialled with in place of ours.
+    public var otherSecrets: [NodeUUID: [UInt8]?] = [:]
     /// Threads that carry the node's traffic, at least 1.
     public var eventLoopCount = 1
     /// Takes what the node logs; nothing by default. Neither secrets nor payloads are logged.

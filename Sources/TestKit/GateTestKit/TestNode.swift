@@ -17,7 +17,7 @@ package struct TestNode {
     /// The node number `number`; its certificate holds for a day from `wall`.
     package init(
         _ number: UInt8, sharedSecret: SharedSecret? = nil, versions: PeerVersions = .spoken,
-        suites: [NoiseSuite] = [.standard], settings: SessionSettings = SessionSettings(),
+        suites: SuitePreferences = .everything, settings: SessionSettings = SessionSettings(),
         wall: UnixTime = ManualClock().wall,
         entropy: HandshakeEntropy = .system
     ) throws {

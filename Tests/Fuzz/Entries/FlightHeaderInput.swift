@@ -8,6 +8,7 @@ enum FlightHeaderInput {
         guard let header = FlightHeader(bytes) else { return }
         precondition(header.encoded == bytes, "one encoding")
         precondition(header.messageBytes <= header.bodyBytes, "a message lies in its body")
+        precondition(header.kind == .handshake || header.messageBytes == 0, "a retry has no message")
         precondition(header.bodyBytes <= WireLimits.flightBodyBytesMax, "a body is bounded")
     }
 
@@ -20,5 +21,8 @@ enum FlightHeaderInput {
             versions: PeerVersions(only: 15), pattern: .anonymous, context: .endToEnd, suite: [2, 2, 2],
             offers: [6, 6, 6], minute: 0,
             bodyBytes: WireLimits.flightBodyBytesMax, messageBytes: 0),
+        FlightHeader(
+            versions: PeerVersions(only: 2), kind: .retry, pattern: .mutual, context: .peer,
+            suite: FlightHeader.noSuite, offers: [4, 2, 8], minute: 30_000_000, bodyBytes: 1400),
     ].map(\.encoded.bytes)
 }

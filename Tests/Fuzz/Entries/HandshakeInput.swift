@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 import GateSession
 import GateTestKit
@@ -7,29 +8,42 @@ import NIOCore
 ///
 /// | bytes | what |
 /// | --- | --- |
-/// | 1 | which flight of three (÷ 2), and whether it is replaced (even) or overlaid (odd) |
+/// | 1 | which flight of eight (÷ 2): three without a retry, five with; whether it is replaced (even) or overlaid (odd) |
 /// | 2 | overlaid: from which byte on, big-endian, modulo the flight's length |
 /// | … | the bytes |
 enum HandshakeInput {
     static func run(_ bytes: [UInt8]) {
         guard let mode = bytes.first else { return }
-        let flight = Int(mode / 2) % 3
-        var pair = PeerPair(.seeded(1), .seeded(2))
-        pair.start()
-        if flight >= 1 { pair.deliverToAcceptor() }
-        if flight == 2 { pair.deliverToDialler() }
-        let honest = flight == 1 ? pair.toDialler : pair.toAcceptor
+        let takesRetry = Int(mode / 2) % 8 >= 3
+        let flight = takesRetry ? Int(mode / 2) % 8 - 3 : Int(mode / 2) % 8
+        var pair = begin(takesRetry: takesRetry, flight)
+        let isToDialler = flight % 2 == 1
+        let honest = isToDialler ? pair.toDialler : pair.toAcceptor
         let changed =
             mode % 2 == 0 ? ByteBuffer(bytes: bytes.dropFirst()) : overlaid(honest, bytes.dropFirst())
-        if flight == 1 { pair.toDialler = changed } else { pair.toAcceptor = changed }
+        if isToDialler { pair.toDialler = changed } else { pair.toAcceptor = changed }
         let isHonest = changed.readableBytesView.starts(with: honest.readableBytesView)
 
-        if flight == 1 { pair.deliverToDialler() } else { pair.deliverToAcceptor() }
-        if flight == 0, !isHonest { precondition(pair.toDialler.readableBytes == 0, "a bad first flight gets no byte") }
+        if isToDialler { pair.deliverToDialler() } else { pair.deliverToAcceptor() }
+        if !isToDialler, !isHonest { precondition(pair.toDialler.readableBytes == 0, "a bad flight gets no byte") }
         pair.run()
 
         if !isHonest { precondition(pair.acceptor.established == nil, "a changed flight makes no session") }
-        if !isHonest, flight < 2 { precondition(pair.dialler.established == nil, "nor for the other side") }
+        let isLast = flight == (takesRetry ? 4 : 2)
+        if !isHonest, !isLast { precondition(pair.dialler.established == nil, "nor for the other side") }
+    }
+
+    /// Two nodes with a flight of theirs, counted from 0, under way.
+    private static func begin(takesRetry: Bool, _ flight: Int) -> PeerPair {
+        let ben = TestNode.seeded(2)
+        if takesRetry {
+            ben.environment.suites = SuitePreferences(
+                only: NoiseSuite(kem: .mlkem1024, cipher: .chaChaPoly, hash: .blake2b))
+        }
+        var pair = PeerPair(.seeded(1), ben)
+        pair.start()
+        for number in 0..<flight { number % 2 == 1 ? pair.deliverToDialler() : pair.deliverToAcceptor() }
+        return pair
     }
 
     private static func overlaid(_ honest: ByteBuffer, _ rest: ArraySlice<UInt8>) -> ByteBuffer {
@@ -40,12 +54,12 @@ enum HandshakeInput {
         return ByteBuffer(bytes: flight)
     }
 
-    /// The honest first flight, and overlays at the places where something else begins.
+    /// Honest openings and a retry, and overlays at the places where something else begins.
     static var seeds: [[UInt8]] {
-        var pair = PeerPair(.seeded(1), .seeded(2))
-        pair.start()
+        let opening = begin(takesRetry: false, 0).toAcceptor.bytes
+        let retry = begin(takesRetry: true, 1).toDialler.bytes
         let places: [[UInt8]] = [[0, 0], [0, 32], [0, 66], [4, 0]]
-        return [[0] + pair.toAcceptor.bytes, [2] + pair.toAcceptor.bytes]
-            + [1, 3, 5].flatMap { mode in places.map { [mode] + $0 + [0xff, 0] } }
+        return [[0] + opening, [2] + opening, [6] + opening, [8] + retry, [2] + retry]
+            + stride(from: 1, to: 16, by: 2).flatMap { mode in places.map { [UInt8(mode)] + $0 + [0xff, 0] } }
     }
 }

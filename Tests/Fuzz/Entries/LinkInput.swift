@@ -60,6 +60,7 @@ enum LinkInput {
                 priority: .interactive, credit: 4096)),
         .streamData(alias: 1, ByteBuffer(string: "data")), .streamCredit(alias: 1, limit: 10),
         .streamAcknowledged(alias: 1, offset: 4), .streamFinish(alias: 1), .streamReset(alias: 2, code: 3),
+        .goOn(LinkGoOn(isGoing: false, attachment: 7, taken: 0)), .taken(count: 32),
         .streamDone(alias: 1), .streamsResumed(LinkStreamsResumed(session: session, epoch: 1)),
         .streamResume(
             alias: 1,

@@ -52,8 +52,14 @@ enum WireMessageInput {
                 id: StreamID(replica: 1, counter: 1), extender: extender, priority: .bulk,
                 standing: StreamStanding(received: 4, acknowledged: 3, limit: 9))),
         .cells(ByteBuffer(repeating: 3, count: WireLimits.cellBytes)), .circuitCredit(circuit: 1, cells: 64),
+        .keyRequest(KeyShare(epoch: 1, agreement: [UInt8](repeating: 9, count: 32), encapsulation: zeros(1184))),
+        .keySwitch(epoch: 1),
+        .keyReply(KeyShare(epoch: 1, agreement: [UInt8](repeating: 9, count: 32), encapsulation: zeros(1088))),
         .circuitDestroy(circuit: 1, reason: 1), .resumed(isAccepted: true, epoch: 1), .close(.done),
     ]
+
+    /// An ML-KEM key of zeros is one, and so is a ciphertext.
+    private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 
     private static let head = ExtenderMessage(
         extender: extender, id: 4, flags: [.receiptWanted, .interactive], payload: ByteBuffer(string: "message"))

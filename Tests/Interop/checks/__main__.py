@@ -11,15 +11,16 @@ from pathlib import Path
 
 from gatepeer.flights import SharedSecret
 from gatepeer.noise import ANONYMOUS, MUTUAL
-from gatepeer.suites import Suite
+from gatepeer.suites import ALL_SUITES, Suite
 
-from . import answering, dialling, faults, mutations, web
+from . import answering, dialling, faults, mutations, updating, web
 from .nodes import RealNode
 from .report import Report
 
 NETWORK_SECRET = bytes(range(32, 64))
 PASSPHRASE = "a passphrase for checks"
-SECONDS_MAX = 175
+SOME_SUITES = [Suite(2, 1, 1), Suite(1, 2, 2), Suite(2, 2, 3)]
+SECONDS_MAX = 240
 
 
 def stop(number: int, _) -> None:
@@ -74,8 +75,12 @@ def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode,
 
     dialling.check_suites(report, plain, None)
     dialling.check_suites(report, secret_node, secret)
-    answering.check_suites(report, plain, None)
-    answering.check_suites(report, secret_node, secret)
+    dialling.check_retry(report, plain, None, ALL_SUITES)
+    dialling.check_retry(report, secret_node, secret, SOME_SUITES)
+    answering.check_suites(report, plain, None, ALL_SUITES)
+    answering.check_suites(report, secret_node, secret, SOME_SUITES)
+    answering.check_retry(report, plain, None, ALL_SUITES)
+    answering.check_retry(report, secret_node, secret, SOME_SUITES)
 
     passphrase = SharedSecret.of(PASSPHRASE)
     dialling.check_versions(report, plain, 2, None)
@@ -95,10 +100,21 @@ def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode,
     dialling.check_resumption(report, plain)
     dialling.check_duplicates(report, plain)
 
+    updating.check_example(report)
+    updating.check_asking(report, plain, None)
+    updating.check_asking(report, secret_node, secret)
+    updating.check_answering(report, plain, web_port)
+    updating.check_volume(report, plain, web_port)
+    updating.check_resumption(report, plain)
+    updating.check_faults(report, plain)
+    updating.check_lateness(report, plain)
+
     faults.check_faults(report, plain)
     faults.check_limits(report, plain)
     mutations.check(report, plain, None, step=1)
     mutations.check(report, secret_node, secret, step=7)
+    mutations.check_retry(report, plain, None, step=5)
+    mutations.check_retry(report, secret_node, secret, step=11)
     dialling.check_silence(report, plain)
 
 

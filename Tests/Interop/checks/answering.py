@@ -1,25 +1,23 @@
 """A real node dials Python: each time because a SOCKS5 client asked it for a target behind the Python peer."""
 
-import itertools
 import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from gatepeer import messages, socks5
-from gatepeer.flights import SharedSecret
+from gatepeer.flights import RETRY, Choices, Mask, SharedSecret, minute_now
+from gatepeer.handshake import NoCommonSuite
 from gatepeer.identity import Identity
 from gatepeer.messages import Extenders, StreamOpen
 from gatepeer.noise import MUTUAL
 from gatepeer.session import Ended, Node, Session
 from gatepeer.streams import Streams
-from gatepeer.suites import Suite
+from gatepeer.suites import ALL_SUITES, Suite, Taken
 
 from .nodes import RealNode, socks_request
-from .report import Report, expect
+from .report import Report, eventually, expect
 
-CIPHERS = {1: "aes-256-gcm", 2: "chacha20-poly1305"}
-KEMS = {1: "ml-kem-768", 2: "ml-kem-1024"}
 BODY_BYTES = 3 << 20
 HOST, PORT = "interop.example", 4711
 
@@ -27,8 +25,11 @@ HOST, PORT = "interop.example", 4711
 class Asked:
     """A Python peer that a node knows, and a client whose request makes the node dial it."""
 
-    def __init__(self, node: RealNode, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2)):
-        self.node, self.peer = node, Node(Identity(), secret, versions)
+    def __init__(
+        self, node: RealNode, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2),
+        taken: Taken = Taken(),
+    ):
+        self.node, self.peer = node, Node(Identity(), secret, versions, taken)
         node.add_peer(self.peer.card)
 
     def request(self) -> socket.socket:
@@ -50,27 +51,67 @@ class Asked:
         return session
 
 
-def check_suites(report: Report, node: RealNode, secret: SharedSecret | None) -> None:
+def expect_session(asked: Asked, suite: Suite, took_retry: bool) -> None:
+    """A session in that suite, whose stream is refused."""
+    session = asked.accept()
+    established = session.established
+    expect(established.pattern == MUTUAL and established.version == 2, "mutual, version 2")
+    expect(established.secrets.suite == suite, established.secrets.suite.name)
+    expect(established.took_retry == took_retry, "a retry or none")
+    expect(established.certificate.uuid == asked.node.uuid, "the node's certificate")
+    opened = session.receive_until(lambda message: isinstance(message, StreamOpen))
+    expect(opened.alias == 1 and opened.extender == socks5.EXTENDER, "a stream of SOCKS5")
+    session.send(messages.StreamReset(opened.alias, messages.RESET_REFUSED))
+    expect(asked.client.recv(2)[1] != 0, "the client is told")
+    session.ping()
+    expect(session.extenders == (socks5.EXTENDER,), "the node's list of extenders")
+    session.close()
+
+
+def check_suites(report: Report, node: RealNode, secret: SharedSecret | None, suites: list[Suite]) -> None:
     word = "with" if secret else "without"
-    for (kem, kem_name), (cipher, cipher_name) in itertools.product(KEMS.items(), CIPHERS.items()):
-        node.set("suite.kem", kem_name)
-        node.set("suite.cipher", cipher_name)
-        with report.check(f"a node dials: {kem_name}, {cipher_name}, {word} shared secret; its stream is refused"):
+    for suite in suites:
+        node.take(suite, *ALL_SUITES)
+        with report.check(f"a node dials with its favourite {suite.name}, {word} shared secret; its stream is refused"):
             with Asked(node, secret) as asked:
-                session = asked.accept()
-                established = session.established
-                expect(established.pattern == MUTUAL and established.version == 2, "mutual, version 2")
-                expect(established.secrets.suite == Suite(kem, cipher, 1), established.secrets.suite.name)
-                expect(established.certificate.uuid == node.uuid, "the node's certificate")
-                opened = session.receive_until(lambda message: isinstance(message, StreamOpen))
-                expect(opened.alias == 1 and opened.extender == socks5.EXTENDER, "a stream of SOCKS5")
-                session.send(messages.StreamReset(opened.alias, messages.RESET_REFUSED))
+                expect_session(asked, suite, took_retry=False)
+    node.take()
+
+
+def check_retry(report: Report, node: RealNode, secret: SharedSecret | None, suites: list[Suite]) -> None:
+    """A Python peer that takes other suites than the node begins with."""
+    word = "with" if secret else "without"
+    for suite in suites:
+        with report.check(f"a node opens anew with {suite.name} where Python takes no other, {word} shared secret"):
+            with Asked(node, secret, taken=Taken.only(suite)) as asked:
+                expect_session(asked, suite, took_retry=suite != Suite())
+    with report.check(f"a node says what it offers where there is no common suite, {word} shared secret"):
+        node.take(Suite(1, 1, 1), Suite(1, 2, 2))
+        with Asked(node, secret, taken=Taken(kems=(2,))) as asked:
+            try:
+                asked.accept()
+                raise AssertionError("a session")
+            except NoCommonSuite:
                 expect(asked.client.recv(2)[1] != 0, "the client is told")
-                session.ping()
-                expect(session.extenders == (socks5.EXTENDER,), "the node's list of extenders")
-                session.close()
-    node.set("suite.kem", KEMS[1])
-    node.set("suite.cipher", CIPHERS[1])
+            words = "no common suite: we offer ml-kem-768, the node takes ml-kem-1024"
+            expect(eventually(lambda: words in node.refusals()), "a refusal in status")
+        node.take()
+    with report.check(f"a node takes no second retry, {word} shared secret"):
+        with Asked(node, secret, taken=Taken(hashes=(3,))) as asked:
+            sent: list[bytes] = []
+
+            def change(flight: bytes) -> bytes:
+                sent.append(flight)
+                if len(sent) == 1:
+                    return flight
+                again = Choices(2, 2, MUTUAL, Suite(1, 2, 2), minute_now(), bytes([6, 4, 4]), RETRY)
+                return Mask(asked.peer.identity.uuid, secret).seal(4, again.encode(), b"", 1_300)
+
+            try:
+                asked.peer.accept(patience=5, change_answer=change)
+                raise AssertionError("a session")
+            except (Ended, TimeoutError):
+                expect(len(sent) == 2, "the node opened anew")
 
 
 def check_versions(report: Report, node: RealNode, newest: int, secret: SharedSecret | None) -> None:
@@ -139,7 +180,7 @@ class Client(threading.Thread):
 
 
 def check_second_flight(report: Report, node: RealNode) -> None:
-    """A node that dialled answers nothing to a changed second flight."""
+    """A node that dialled answers nothing to a changed second flight, answer or retry."""
 
     def flipped(position: int):
         def change(flight: bytes) -> bytes:
@@ -153,13 +194,16 @@ def check_second_flight(report: Report, node: RealNode) -> None:
     with ThreadPoolExecutor() as pool:
         for name, change in changes.items():
             pool.submit(check_given_up, report, node, name, change)
+            pool.submit(check_given_up, report, node, f"(a retry) {name}", change, taken=Taken(kems=(2,)))
         for name, attributes in others.items():
             pool.submit(check_given_up, report, node, name, lambda flight: flight, attributes)
 
 
-def check_given_up(report: Report, node: RealNode, name: str, change, others: tuple[str, ...] = ()) -> None:
+def check_given_up(
+    report: Report, node: RealNode, name: str, change, others: tuple[str, ...] = (), taken: Taken = Taken(),
+) -> None:
     """One dial of the node, to which the answer is not what it should be; `others` is taken from another identity."""
-    with report.check(f"a node gives up on a second flight {name}"), Asked(node) as asked:
+    with report.check(f"a node gives up on a second flight {name}"), Asked(node, taken=taken) as asked:
         stranger = Identity()
         for attribute in others:
             setattr(asked.peer.identity, attribute, getattr(stranger, attribute))
@@ -170,7 +214,7 @@ def check_given_up(report: Report, node: RealNode, name: str, change, others: tu
             return change(flight)
 
         try:
-            asked.peer.accept(patience=5, change_second=sent)
+            asked.peer.accept(patience=5, change_answer=sent)
             raise AssertionError("flight 3 came")
         except (Ended, TimeoutError):
             expect(was_sent.is_set(), "the node dialled")

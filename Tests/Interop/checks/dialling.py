@@ -6,12 +6,13 @@ import time
 
 from gatepeer import messages, socks5
 from gatepeer.flights import SharedSecret
+from gatepeer.handshake import NoCommonSuite
 from gatepeer.identity import Certificate, Identity
 from gatepeer.messages import CertificateShown, Extenders, MessagePart, MessageStart, Ping, Pong, Receipt, Resumed
 from gatepeer.noise import ANONYMOUS, MUTUAL
 from gatepeer.session import Ended, Session, dial
 from gatepeer.streams import Streams, WasReset
-from gatepeer.suites import ALL_SUITES, Suite
+from gatepeer.suites import ALL_SUITES, Suite, Taken
 
 from .nodes import RealNode, socks_request
 from .report import Report, eventually, expect
@@ -31,6 +32,37 @@ def check_suites(report: Report, node: RealNode, secret: SharedSecret | None) ->
             expect(session.established.version == 2, "version 2")
             expect(session.extenders == (socks5.EXTENDER,), "the list of extenders came first")
             session.close()
+
+
+def check_retry(report: Report, node: RealNode, secret: SharedSecret | None, suites: list[Suite]) -> None:
+    """A node that takes other suites than it is dialled with."""
+    word = "with" if secret else "without"
+    for suite in suites:
+        node.take(suite)
+        other = Suite(3 - suite.kem_number, 3 - suite.cipher_number, suite.hash_number % 3 + 1)
+        with report.check(f"a node that takes {suite.name} only says so in a retry, {word} shared secret"):
+            for pattern in (MUTUAL, ANONYMOUS):
+                session = dial(node.address, node.uuid, Identity(), secret, pattern, other)
+                session.ping()
+                expect(session.established.took_retry and session.established.secrets.suite == suite, "the suite")
+                session.close()
+            session = dial(node.address, node.uuid, Identity(), secret, suite=suite)
+            session.ping()
+            expect(not session.established.took_retry, "no retry")
+            session.close()
+        with report.check(f"without a suite in common with {suite.name} the dialler is told, {word} shared secret"):
+            try:
+                dial(node.address, node.uuid, Identity(), secret, taken=Taken.only(other))
+                raise AssertionError("a session")
+            except NoCommonSuite:
+                expect(eventually(lambda: "no common suite" in node.refusals()), "a refusal in status")
+    with report.check("of each class what was begun with stays, else the node's own order counts"):
+        node.take(Suite(2, 2, 3), Suite(2, 1, 2))
+        for begun, agreed in {(1, 1, 1): (2, 1, 3), (1, 2, 2): (2, 2, 2), (2, 1, 1): (2, 1, 3)}.items():
+            session = dial(node.address, node.uuid, Identity(), secret, suite=Suite(*begun))
+            expect(session.established.secrets.suite == Suite(*agreed), session.established.secrets.suite.name)
+            session.close()
+    node.take()
 
 
 def check_access(report: Report, node: RealNode) -> None:
@@ -149,20 +181,24 @@ def check_stream(
     kind = "mutual" if pattern == MUTUAL else "anonymous"
     with report.check(f"a web server behind a real exit gives back 3 MiB: {kind}, {suite.name}"):
         session = dial(node.address, node.uuid, Identity(), secret, pattern, suite)
-        streams = Streams(session)
-        stream = streams.open(socks5.EXTENDER)
-        body = os.urandom(BODY_BYTES)
-        head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        stream.write(socks5.request("127.0.0.1", port) + head + body)
-        stream.finish()
-        expect(stream.read(2) == socks5.answer(socks5.CONNECTED), "connected")
-        answer = stream.read_all()
-        expect(answer.endswith(b"\r\n\r\n" + body), "the same bytes")
-        stream.done()
-        stream.wait_done()
-        expect(stream.acknowledged > 0, "acknowledged on the way")
+        exchange(Streams(session), port)
         session.ping()
         session.close()
+
+
+def exchange(streams: Streams, port: int) -> None:
+    """3 MiB there and back over a stream, by a web server behind the node's exit."""
+    stream = streams.open(socks5.EXTENDER)
+    body = os.urandom(BODY_BYTES)
+    head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    stream.write(socks5.request("127.0.0.1", port) + head + body)
+    stream.finish()
+    expect(stream.read(2) == socks5.answer(socks5.CONNECTED), "connected")
+    answer = stream.read_all()
+    expect(answer.endswith(b"\r\n\r\n" + body), "the same bytes")
+    stream.done()
+    stream.wait_done()
+    expect(stream.acknowledged > 0, "acknowledged on the way")
 
 
 def check_streams(report: Report, node: RealNode, free_port: int) -> None:

@@ -12,7 +12,7 @@ from gatepeer.handshake import Initiator, read_flight
 from gatepeer.identity import Identity
 from gatepeer.messages import Ping, Pong, encode
 from gatepeer.noise import MUTUAL
-from gatepeer.session import Ended, dial, read_exactly
+from gatepeer.session import Ended, dial, read_exactly, read_until_answer
 from gatepeer.suites import Refused, Suite
 
 from .nodes import RealNode
@@ -65,15 +65,24 @@ class Mutations:
     def first(self, change, is_cut: bool = False) -> bool:
         """Whether a first flight, changed by `change`, is refused; each is a fresh one."""
         with self.connect() as connection:
-            connection.sendall(change(self.initiator().write_first()))
+            connection.sendall(change(self.initiator().write_opening()))
             return is_refused(connection, is_cut)
 
     def third(self, change, is_cut: bool = False) -> bool:
         with self.connect() as connection:
             side = self.initiator()
-            connection.sendall(side.write_first())
-            side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
-            connection.sendall(change(side.write_third()))
+            connection.sendall(side.write_opening())
+            read_until_answer(side, connection)
+            connection.sendall(change(side.write_last()))
+            return is_refused(connection, is_cut)
+
+    def second_opening(self, change, is_cut: bool = False) -> bool:
+        """The same of the opening that follows a retry."""
+        with self.connect() as connection:
+            side = self.initiator()
+            connection.sendall(side.write_opening())
+            retry, _ = read_flight(side, lambda count: read_exactly(connection, count))
+            connection.sendall(change(side.read_retry(retry)))
             return is_refused(connection, is_cut)
 
     def record(self, change, is_cut: bool = False) -> bool:
@@ -102,7 +111,7 @@ def check(report: Report, node: RealNode, secret: SharedSecret | None, step: int
     mutations = Mutations(node, secret)
     word = "with" if secret else "without"
     side = mutations.initiator()
-    first_count = len(side.write_first())
+    first_count = len(side.write_opening())
     with report.check(f"the checks of changed flights see an answer where one comes ({word} shared secret)"):
         expect(not mutations.first(lambda flight: flight), "flight 2")
         expect(not mutations.third(lambda flight: flight), "a list of extenders")
@@ -128,32 +137,67 @@ def check(report: Report, node: RealNode, secret: SharedSecret | None, step: int
 def check_repeats(report: Report, mutations: Mutations) -> None:
     node, secret = mutations.node, mutations.secret
     with report.check("flight 1 repeated is not answered again"):
-        repeated = mutations.initiator().write_first()
+        repeated = mutations.initiator().write_opening()
         expect(not mutations.first(lambda _: repeated), "the first is answered")
         expect(mutations.first(lambda _: repeated), "the second is not")
     with report.check("flight 3 of another handshake is refused"):
         with mutations.connect() as connection:
             side = mutations.initiator()
-            connection.sendall(side.write_first())
-            side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
-            other = side.write_third()
+            connection.sendall(side.write_opening())
+            read_until_answer(side, connection)
+            other = side.write_last()
         expect(mutations.third(lambda _: other), "refused")
     with report.check("flight 3 sealed again with other choices is refused"):
         expect(third_with_other_choices(mutations), "refused")
     for minutes in (-7, 7):
         with report.check(f"flight 1 of a clock that is {minutes} minutes off is refused"):
-            expect(mutations.first(lambda _: mutations.initiator().write_first(minute_now() + minutes)), "refused")
+            expect(mutations.first(lambda _: mutations.initiator().write_opening(minute_now() + minutes)), "refused")
     with report.check("flight 1 to another UUID is refused"):
         other_uuid = Identity().uuid
-        expect(mutations.first(lambda _: Initiator(Identity(), other_uuid, secret).write_first()), "refused")
+        expect(mutations.first(lambda _: Initiator(Identity(), other_uuid, secret).write_opening()), "refused")
     with report.check("flight 1 with another shared secret, or with one where there is none, is refused"):
         wrong = SharedSecret(bytes(range(32)))
-        expect(mutations.first(lambda _: Initiator(Identity(), node.uuid, wrong).write_first()), "refused")
+        expect(mutations.first(lambda _: Initiator(Identity(), node.uuid, wrong).write_opening()), "refused")
     if secret is None:
         check_public_keys(report, mutations)
     else:
         with report.check("flight 1 without the shared secret is refused"):
-            expect(mutations.first(lambda _: Initiator(Identity(), node.uuid).write_first()), "refused")
+            expect(mutations.first(lambda _: Initiator(Identity(), node.uuid).write_opening()), "refused")
+
+
+def check_retry(report: Report, node: RealNode, secret: SharedSecret | None, step: int) -> None:
+    """Flights 1, 3 and 5 where the node takes another suite than it is dialled with."""
+    node.take(Suite(2, 1, 2), Suite(2, 2, 3))
+    mutations = Mutations(node, secret)
+    opening_count = 66 + 16 + 32 + 1568 + (32 if secret else 0)
+    last_count = 66 + 16 + 48 + 14 + 163 + 16
+    word = "with" if secret else "without"
+    with report.check(f"the checks of changed flights see an answer with a retry, too ({word} shared secret)"):
+        expect(not mutations.first(lambda flight: flight), "retry")
+        expect(not mutations.second_opening(lambda flight: flight), "flight 4")
+        expect(not mutations.third(lambda flight: flight), "a list of extenders")
+    before = node.metric(SESSIONS)
+    kinds = [
+        ("flight 1 that gets a retry", mutations.first, opening_count - 400),
+        ("flight 3, the second opening,", mutations.second_opening, opening_count),
+        ("flight 5", mutations.third, last_count),
+    ]
+    for name, kind, count in kinds:
+        with report.check(f"{name} with a byte flipped, each {step}, {word} shared secret"):
+            mutations.all_refused(kind, flips(count, step))
+        with report.check(f"{name} cut off, {word} shared secret"):
+            mutations.all_refused(kind, cuts(count, 97), is_cut=True)
+    with report.check("flight 1 in place of flight 3, and a flight 3 of another connection, are refused"):
+        expect(mutations.second_opening(lambda _: mutations.initiator().write_opening()), "another flight 1")
+        with mutations.connect() as connection:
+            side = mutations.initiator()
+            connection.sendall(side.write_opening())
+            other = side.read_retry(read_flight(side, lambda count: read_exactly(connection, count))[0])
+        expect(mutations.first(lambda _: other), "as flight 1")
+    with report.check("no session came to stand of all these either"):
+        expect(eventually(lambda: node.metric("gate_handshakes") == 0), "handshakes that wait")
+        expect(node.metric(SESSIONS) == before, "sessions")
+    node.take()
 
 
 def check_public_keys(report: Report, mutations: Mutations) -> None:
@@ -175,9 +219,9 @@ def third_with_other_choices(mutations: Mutations) -> bool:
     """What somebody in the middle who knows the mask could do: change the header and leave the Noise message."""
     with mutations.connect() as connection:
         side = mutations.initiator()
-        connection.sendall(side.write_first())
-        side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
-        flight = side.write_third()
+        connection.sendall(side.write_opening())
+        read_until_answer(side, connection)
+        flight = side.write_last()
         choices, rest, count = side.mask.open_head(3, flight[:66])
         message = side.mask.open_body(3, flight[:32], flight[66 : 66 + rest], count)
         earlier = choices[:10] + (int.from_bytes(choices[10:14], "big") - 1).to_bytes(4, "big")

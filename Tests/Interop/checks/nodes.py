@@ -12,6 +12,13 @@ import urllib.request
 from pathlib import Path
 from uuid import UUID
 
+from gatepeer.suites import ALL_SUITES, Suite
+
+SUITE_SETTINGS = {
+    "suite.kem": {1: "ml-kem-768", 2: "ml-kem-1024"},
+    "suite.cipher": {1: "aes-256-gcm", 2: "chacha20-poly1305"},
+    "suite.hash": {1: "sha-256", 2: "sha-512", 3: "blake2b"},
+}
 READY_SECONDS = 30
 STOP_SECONDS = 20
 PORTS_OF_A_NODE = (0, 10, 20, 30, 31, 32, 80)
@@ -78,6 +85,12 @@ class RealNode:
 
     def set(self, key: str, value: str) -> None:
         self.command("settings", "set", "--dir", str(self.folder), key, value)
+
+    def take(self, *suites: Suite) -> None:
+        """Has the node take what is in the suites, in their order; without any, everything."""
+        columns = list(zip(*(suite.numbers for suite in suites or ALL_SUITES)))
+        for key, names, numbers in zip(SUITE_SETTINGS, SUITE_SETTINGS.values(), columns):
+            self.set(key, ",".join(names[number] for number in dict.fromkeys(numbers)))
 
     def add_peer(self, card: str) -> None:
         self.command("peers", "add", "--dir", str(self.folder), card)

@@ -20,7 +20,7 @@ def main() -> None:
     dialling = modes.add_parser("dial", help="opens a session, pings, prints the other side's extenders")
     dialling.add_argument("card", help="UUID@host:port")
     dialling.add_argument("--anonymous", action="store_true", help="shows no certificate")
-    dialling.add_argument("--suite", default="1,1,1", help="numbers of KEM, cipher, hash")
+    dialling.add_argument("--suite", default="1,1,1", help="numbers of KEM, cipher, hash to begin with")
     modes.add_parser("serve", help="prints a card, then what comes, one session after another; refuses streams")
     options = parser.parse_args()
     secret = SharedSecret.of(options.secret.read_text().strip()) if options.secret else None
@@ -40,7 +40,7 @@ def dial_once(options: argparse.Namespace, secret: SharedSecret | None) -> None:
     except (Ended, Refused) as ending:
         sys.exit(f"no session: {ending}")
     established = session.established
-    print(f"session {established.secrets.session_id.hex()}, version {established.version}, {suite.name}")
+    print(f"session {established.secrets.session_id.hex()}, version {established.version}, {established.secrets.suite.name}")
     print("extenders", *(extender.hex() for extender in session.extenders or ()))
     session.close()
 

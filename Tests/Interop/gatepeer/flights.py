@@ -20,8 +20,9 @@ HEAD_BYTES = SEED_BYTES + HEADER_BYTES + TAG_BYTES
 CHOICES_BYTES = 14
 FLIGHT_BYTES_MAX = 16_384
 PADDING_MAX = 512
+RETRY_PADDING = 1_280
 MINUTES_TOLERATED = 5
-HANDSHAKE = 1
+HANDSHAKE, RETRY = 1, 2
 PEER_CONTEXT = 1
 TO_RESPONDER, TO_INITIATOR = 1, 2
 HEADER_PART, BODY_PART = 1, 2
@@ -77,10 +78,10 @@ class Choices:
     def decode(cls, encoded: bytes) -> "Choices":
         versions, kind, pattern, context = encoded[:4]
         lowest, highest = versions >> 4, versions & 15
-        if not 1 <= lowest <= highest or kind != HANDSHAKE or pattern not in (1, 2) or context not in (1, 2, 3):
+        if not 1 <= lowest <= highest or kind not in (HANDSHAKE, RETRY) or pattern not in (1, 2) or context not in (1, 2, 3):
             raise NotIntelligible("header that nobody writes")
         (minute,) = struct.unpack(">I", encoded[10:14])
-        suite = Suite.of(encoded[4:7])
+        suite = Suite(*encoded[4:7])
         return cls(lowest, highest, pattern, suite, minute, encoded[7:10], kind, context)
 
 
@@ -89,13 +90,16 @@ def minute_now() -> int:
 
 
 class Mask:
-    """Seals and opens the flights of one handshake; both directions go by the UUID that was dialled."""
+    """Seals and opens the flights of one handshake; both directions go by the UUID that was dialled.
+
+    Flights are counted on the connection, both ways, from 1.
+    """
 
     def __init__(self, dialled: UUID, secret: SharedSecret | None):
         self.input = (secret.masking_key if secret else b"") + dialled.bytes
 
     def _cipher(self, seed: bytes, flight: int, part: int) -> ChaCha20Poly1305:
-        direction = TO_INITIATOR if flight == 2 else TO_RESPONDER
+        direction = TO_RESPONDER if flight % 2 else TO_INITIATOR
         info = label("QuantumGate flight v1") + bytes([direction, flight, part])
         return ChaCha20Poly1305(hkdf(seed, self.input, info, 32))
 
@@ -117,6 +121,8 @@ class Mask:
             raise NotIntelligible("header does not open") from None
         plain_count, message_count = struct.unpack(">HH", header[CHOICES_BYTES:])
         rest = plain_count + TAG_BYTES
+        if header[1] == RETRY and message_count:
+            raise NotIntelligible("message in a retry")
         if message_count > plain_count or HEAD_BYTES + rest > FLIGHT_BYTES_MAX:
             raise NotIntelligible("flight's lengths")
         return header[:CHOICES_BYTES], rest, message_count

@@ -1,18 +1,24 @@
 """Both sides of a handshake in context *peer*, as bytes in and bytes out (article Handshake)."""
 
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from .flights import (
-    HEAD_BYTES, MINUTES_TOLERATED, PEER_CONTEXT, SEED_BYTES, Choices, Mask, NotIntelligible, SharedSecret, minute_now,
+    HANDSHAKE, HEAD_BYTES, MINUTES_TOLERATED, PADDING_MAX, PEER_CONTEXT, RETRY, RETRY_PADDING, SEED_BYTES, Choices,
+    Mask, NotIntelligible, SharedSecret, minute_now,
 )
 from .identity import CERTIFICATE_BYTES, Certificate, Identity
 from .noise import MUTUAL, NoiseHandshake
 from .records import SessionSecrets, resumption_proof
-from .suites import Refused, Suite
+from .suites import NO_SUITE, Refused, Suite, Taken, are_offered
 
 PROOF_BYTES = 48
 LOWEST_VERSION, HIGHEST_VERSION = 1, 2
+
+
+class NoCommonSuite(Refused):
+    """A class of algorithms has nothing in common."""
 
 
 @dataclass
@@ -25,6 +31,7 @@ class Established:
     is_initiator: bool
     certificate: Certificate | None
     proof: bytes | None = None
+    took_retry: bool = False
 
 
 @dataclass
@@ -39,25 +46,36 @@ class Side:
     """What initiator and responder share."""
 
     is_initiator: bool
-    flight = 0
 
-    def __init__(self, identity: Identity, dialled: UUID, secret: SharedSecret | None):
-        self.identity, self.secret = identity, secret
+    def __init__(self, identity: Identity, dialled: UUID, secret: SharedSecret | None, taken: Taken):
+        self.identity, self.secret, self.taken = identity, secret, taken
         self.mask = Mask(dialled, secret)
         self.noise: NoiseHandshake | None = None
-        self.first: Choices | None = None
+        self.first: Choices | None = None  # the newest opening
+        self.prologue = b""
+        self.flight_count = 0
+        self.took_retry = False
         self.version = 0
 
+    def _bind(self, choices: Choices) -> None:
+        """Takes what an opening or a retry says into the prologue."""
+        if not self.prologue:
+            self.prologue = bytes([choices.context])
+        self.prologue += choices.encode()
+
     def _begin(self, choices: Choices) -> None:
-        self.first = choices
-        prologue = bytes([choices.context]) + choices.encode()
         psk = self.secret.psk if self.secret else None
         static = self.identity.static
-        self.noise = NoiseHandshake(choices.suite, choices.pattern, self.is_initiator, prologue, static, psk)
+        self.noise = NoiseHandshake(choices.suite, choices.pattern, self.is_initiator, self.prologue, static, psk)
 
-    def _later_choices(self) -> bytes:
+    def _seal(self, choices: bytes, message: bytes, padding: int | None = None) -> bytes:
+        self.flight_count += 1
+        return self.mask.seal(self.flight_count, choices, message, padding)
+
+    def _later_choices(self) -> Choices:
         first = self.first
-        return Choices(self.version, self.version, first.pattern, first.suite, minute_now()).encode()
+        offers = self.taken.offers
+        return Choices(self.version, self.version, first.pattern, first.suite, minute_now(), offers)
 
     def _read_payload(self, payload: bytes, choices: bytes) -> tuple[Certificate, bytes]:
         """The certificate of a later flight and what stands behind it."""
@@ -68,15 +86,19 @@ class Side:
 
     def _check_same(self, choices: Choices) -> None:
         first = self.first
-        if (choices.pattern, choices.context, choices.suite) != (first.pattern, first.context, first.suite):
-            raise Refused("other pattern, context or suite than the first flight's")
+        if (choices.pattern, choices.context) != (first.pattern, first.context):
+            raise Refused("other pattern or context than the opening's")
+        if choices.kind == HANDSHAKE and choices.suite != first.suite:
+            raise Refused("other suite than the opening's")
         if choices.lowest_version != choices.highest_version:
             raise Refused("several versions in a later flight")
 
     def _established(self, certificate: Certificate | None, proof: bytes | None = None) -> Established:
         state = self.noise.state
-        secrets = SessionSecrets(self.first.suite, state.chaining_key, state.hash)
-        return Established(secrets, self.first.pattern, self.version, self.is_initiator, certificate, proof)
+        session_secrets = SessionSecrets(self.first.suite, state.chaining_key, state.hash)
+        return Established(
+            session_secrets, self.first.pattern, self.version, self.is_initiator, certificate, proof,
+            self.took_retry)
 
 
 class Initiator(Side):
@@ -84,38 +106,70 @@ class Initiator(Side):
 
     def __init__(
         self, identity: Identity, dialled: UUID, secret: SharedSecret | None = None, pattern: int = MUTUAL,
-        suite: Suite = Suite(), versions: tuple[int, int] = (LOWEST_VERSION, HIGHEST_VERSION),
+        suite: Suite | None = None, versions: tuple[int, int] = (LOWEST_VERSION, HIGHEST_VERSION),
+        taken: Taken = Taken(),
     ):
-        super().__init__(identity, dialled, secret)
+        super().__init__(identity, dialled, secret, taken)
         self.dialled = dialled
-        self.pattern, self.suite, self.versions = pattern, suite, versions
-        self.hash_after_second = b""
+        self.pattern, self.suite, self.versions = pattern, suite or taken.favourite, versions
+        self.hash_after_answer = b""
 
-    def write_first(self, minute: int | None = None) -> bytes:
+    def write_opening(self, minute: int | None = None) -> bytes:
         minute = minute_now() if minute is None else minute
-        self._begin(Choices(*self.versions, self.pattern, self.suite, minute))
-        return self.mask.seal(1, self.first.encode(), self.noise.write(b""))
+        self.first = Choices(*self.versions, self.pattern, self.suite, minute, self.taken.offers)
+        return self._open()
 
-    def read_second(self, choices_bytes: bytes, message: bytes) -> Certificate:
-        choices = Choices.decode(choices_bytes)
+    def _open(self) -> bytes:
+        self._bind(self.first)
+        self._begin(self.first)
+        return self._seal(self.first.encode(), self.noise.write(b""))
+
+    def _check_version(self, choices: Choices) -> None:
         self._check_same(choices)
         if not self.versions[0] <= choices.lowest_version <= self.versions[1]:
             raise Refused("version not offered")
+        if self.version not in (0, choices.lowest_version):
+            raise Refused("other version than the retry's")
         self.version = choices.lowest_version
+
+    def read_retry(self, choices_bytes: bytes) -> bytes:
+        """The second opening, where this retry may be."""
+        choices = Choices.decode(choices_bytes)
+        if self.took_retry:
+            raise Refused("a second retry")
+        self._check_version(choices)
+        if choices.suite == NO_SUITE:
+            if self.taken.answer(self.first.suite, choices.offers):
+                raise Refused("untrue that nothing is in common")
+            raise NoCommonSuite(f"offered {self.taken.offers.hex()}, taken {choices.offers.hex()}")
+        if are_offered(self.first.suite, choices.offers) or not are_offered(choices.suite, choices.offers):
+            raise Refused("a retry without a reason")
+        if not self.taken.takes(choices.suite):
+            raise Refused("a suite that was not offered")
+        self.took_retry = True
+        self._bind(choices)
+        self.first = replace(self.first, suite=choices.suite)
+        return self._open()
+
+    def read_answer(self, choices_bytes: bytes, message: bytes) -> Certificate:
+        choices = Choices.decode(choices_bytes)
+        if choices.kind != HANDSHAKE:
+            raise Refused("a retry")
+        self._check_version(choices)
         certificate, rest = self._read_payload(self.noise.read(message), choices_bytes)
         if rest:
             raise Refused("bytes behind the responder's certificate")
         certificate.judge(self.noise.remote_static, self.identity.uuid, dialled=self.dialled)
-        self.hash_after_second = self.noise.state.hash
+        self.hash_after_answer = self.noise.state.hash
         self.certificate = certificate
         return certificate
 
-    def write_third(self, resumption: Resumption | None = None, certificate: Certificate | None = None) -> bytes:
-        choices = self._later_choices()
+    def write_last(self, resumption: Resumption | None = None, certificate: Certificate | None = None) -> bytes:
+        choices = self._later_choices().encode()
         payload = choices + (certificate or self.identity.certificate()).encoded
         if resumption:
-            payload += resumption_proof(resumption.session_id, resumption.secret, self.hash_after_second)
-        return self.mask.seal(3, choices, self.noise.write(payload))
+            payload += resumption_proof(resumption.session_id, resumption.secret, self.hash_after_answer)
+        return self._seal(choices, self.noise.write(payload))
 
     def established(self) -> Established:
         return self._established(self.certificate)
@@ -140,13 +194,17 @@ class Responder(Side):
 
     def __init__(
         self, identity: Identity, secret: SharedSecret | None = None, admits_anonymous: bool = True,
-        versions: tuple[int, int] = (LOWEST_VERSION, HIGHEST_VERSION),
+        versions: tuple[int, int] = (LOWEST_VERSION, HIGHEST_VERSION), taken: Taken = Taken(),
     ):
-        super().__init__(identity, identity.uuid, secret)
+        super().__init__(identity, identity.uuid, secret, taken)
         self.admits_anonymous, self.versions = admits_anonymous, versions
 
-    def read_first_head(self, seed: bytes, choices_bytes: bytes, seen: SeenSeeds) -> None:
+    def read_opening_head(self, seed: bytes, choices_bytes: bytes, seen: SeenSeeds) -> None:
         """What is checked before public-key work, in the articles' order."""
+        if self.took_retry:
+            if choices_bytes != self.first.encode():
+                raise Refused("another second opening than the retry asked for")
+            return
         minute = int.from_bytes(choices_bytes[10:14], "big")
         if abs(minute - minute_now()) > MINUTES_TOLERATED:
             raise NotIntelligible("stale minute")
@@ -157,23 +215,45 @@ class Responder(Side):
             raise Refused("no version in common")
         if choices.context != PEER_CONTEXT:
             raise Refused("context not ours")
+        if choices.kind != HANDSHAKE or not are_offered(choices.suite, choices.offers):
+            raise Refused("no opening, or with a suite outside its own offers")
         if choices.pattern != MUTUAL and not self.admits_anonymous:
             raise Refused("anonymous initiator")
-        self._begin(choices)
+        self.first = choices
 
-    def read_first(self, message: bytes) -> None:
+    @property
+    def has_to_retry(self) -> bool:
+        """Whether the opening's suite is not taken; to be asked once its body has opened."""
+        return not self.taken.takes(self.first.suite)
+
+    def write_retry(self) -> bytes:
+        """A retry; without a common suite one that says so, and the connection is to be closed."""
+        opening = self.first
+        self._bind(opening)
+        suite = self.taken.answer(opening.suite, opening.offers)
+        choices = replace(self._later_choices(), kind=RETRY, suite=suite or NO_SUITE)
+        self._bind(choices)
+        self.took_retry = True
+        self.first = replace(opening, suite=suite or NO_SUITE)
+        return self._seal(choices.encode(), b"", RETRY_PADDING + secrets.randbelow(PADDING_MAX + 1))
+
+    def read_opening(self, message: bytes) -> None:
+        self._bind(self.first)
+        self._begin(self.first)
         if self.noise.read(message):
-            raise Refused("payload in the first flight")
+            raise Refused("payload in an opening")
 
-    def write_second(self) -> bytes:
-        choices = self._later_choices()
-        return self.mask.seal(2, choices, self.noise.write(choices + self.identity.certificate().encoded))
+    def write_answer(self) -> bytes:
+        choices = self._later_choices().encode()
+        return self._seal(choices, self.noise.write(choices + self.identity.certificate().encoded))
 
-    def read_third(self, choices_bytes: bytes, message: bytes) -> Established:
+    def read_last(self, choices_bytes: bytes, message: bytes) -> Established:
         choices = Choices.decode(choices_bytes)
         self._check_same(choices)
+        if choices.kind != HANDSHAKE:
+            raise Refused("a retry by the initiator")
         if choices.lowest_version != self.version:
-            raise Refused("other version than the second flight's")
+            raise Refused("other version than the answer's")
         certificate, proof = self._read_payload(self.noise.read(message), choices_bytes)
         if len(proof) not in (0, PROOF_BYTES):
             raise Refused("bytes behind the initiator's certificate")
@@ -184,13 +264,18 @@ class Responder(Side):
         return self._established(None)
 
 
-def read_flight(side: Side, flight: int, read, check_head=None) -> tuple[bytes, bytes]:
+def read_flight(side: Side, read, check_head=None) -> tuple[bytes, bytes]:
     """Choices and Noise message of the flight that comes next; `read(n)` gives n bytes.
 
     `check_head(seed, choices)` is asked before the body is read.
     """
+    side.flight_count += 1
     head = read(HEAD_BYTES)
-    choices, rest, message_count = side.mask.open_head(flight, head)
+    choices, rest, message_count = side.mask.open_head(side.flight_count, head)
     if check_head:
         check_head(head[:SEED_BYTES], choices)
-    return choices, side.mask.open_body(flight, head[:SEED_BYTES], read(rest), message_count)
+    return choices, side.mask.open_body(side.flight_count, head[:SEED_BYTES], read(rest), message_count)
+
+
+def is_retry(choices_bytes: bytes) -> bool:
+    return choices_bytes[1] == RETRY

@@ -7,12 +7,13 @@ from .suites import Refused
 
 RECEIPT_WANTED, INTERACTIVE = 1, 2
 DELIVERED, NO_SUCH_EXTENDER = 0, 1
-CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_VIOLATION, CLOSE_LIMIT = 0, 1, 5, 6
+CLOSE_DONE, CLOSE_GOING_AWAY, CLOSE_IDLE, CLOSE_VIOLATION, CLOSE_LIMIT = 0, 1, 2, 5, 6
 RESET_REFUSED, RESET_NO_SUCH_EXTENDER = 2, 3
 CELL_BYTES = 2048
 EXTENDERS_MAX = 256
 MESSAGE_BYTES_MAX = (1 << 20) - 1031
 CERTIFICATE_BYTES_MAX = 8192
+ENCAPSULATION_BYTES_MAX = 1568
 
 
 class Ping(NamedTuple):
@@ -117,6 +118,22 @@ class CertificateShown(NamedTuple):
     certificate: bytes
 
 
+class KeyRequest(NamedTuple):
+    epoch: int
+    agreement: bytes
+    encapsulation: bytes
+
+
+class KeyReply(NamedTuple):
+    epoch: int
+    agreement: bytes
+    encapsulation: bytes
+
+
+class KeySwitch(NamedTuple):
+    epoch: int
+
+
 class Resumed(NamedTuple):
     accepted: int
     epoch: int
@@ -124,14 +141,15 @@ class Resumed(NamedTuple):
 
 Message = NamedTuple
 
-# Fields in order: u8, u32, u64, 16 bytes, u16 and so many bytes, u16 and so many ids, u8 and so many cells.
+# Fields in order: u8, u32, u64, 16 bytes, 32 bytes, u16 and so many bytes, u16 and so many ids, u8 and so many cells.
 NUMBERS = {"B": ">B", "I": ">I", "Q": ">Q"}
 LAYOUTS = {
     1: (Ping, "Q"), 2: (Pong, "Q"), 3: (Close, "B"), 4: (Extenders, "ids"), 5: (MessageStart, "I id Q B I bytes"),
     6: (MessagePart, "I bytes"), 7: (Receipt, "Q B"), 8: (StreamOpen, "I Q Q id B Q"), 9: (StreamData, "I bytes"),
     10: (StreamCredit, "I Q"), 11: (StreamAcknowledged, "I Q"), 12: (StreamFinish, "I"), 13: (StreamReset, "I I"),
     14: (Cells, "cells"), 15: (CircuitCredit, "I I"), 16: (CircuitDestroy, "I B"), 17: (StreamDone, "I"),
-    18: (StreamResume, "I Q Q id B B Q Q Q"), 19: (CertificateShown, "bytes"), 32: (Resumed, "B I"),
+    18: (StreamResume, "I Q Q id B B Q Q Q"), 19: (CertificateShown, "bytes"), 20: (KeyRequest, "I key bytes"),
+    21: (KeyReply, "I key bytes"), 22: (KeySwitch, "I"), 32: (Resumed, "B I"),
 }
 TYPES = {shape: number for number, (shape, _) in LAYOUTS.items()}
 
@@ -141,7 +159,7 @@ def encode(message: Message) -> bytes:
     output = bytes([number])
     for field, value in zip(LAYOUTS[number][1].split(), message):
         match field:
-            case "id":
+            case "id" | "key":
                 output += value
             case "bytes":
                 output += struct.pack(">H", len(value)) + value
@@ -180,6 +198,8 @@ def decode(plaintext: bytes) -> list[Message]:
             match field:
                 case "id":
                     values.append(taken(16))
+                case "key":
+                    values.append(taken(32))
                 case "bytes":
                     values.append(taken(number(">H")))
                 case "ids":
@@ -191,6 +211,8 @@ def decode(plaintext: bytes) -> list[Message]:
         message = shape(*values)
         if not is_possible(message):
             raise Refused(f"impossible {shape.__name__}")
+        if found and isinstance(found[-1], KeySwitch):
+            raise Refused("a message behind a switch")
         found.append(message)
     return found
 
@@ -212,6 +234,8 @@ def is_possible(message: Message) -> bool:
             return cells > 0
         case CertificateShown(certificate):
             return len(certificate) <= CERTIFICATE_BYTES_MAX
+        case KeyRequest(encapsulation=encapsulation) | KeyReply(encapsulation=encapsulation):
+            return len(encapsulation) <= ENCAPSULATION_BYTES_MAX
         case Resumed(accepted=accepted):
             return accepted in (0, 1)
     return True

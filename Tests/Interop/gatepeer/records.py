@@ -31,29 +31,30 @@ class SessionSecrets:
     def session_id(self) -> bytes:
         return hashlib.sha256(label("QuantumGate session v1") + self.handshake_hash).digest()[:16]
 
-    def key(self, text: str, direction: int, byte_count: int) -> bytes:
-        """A record key or length key; the epoch is 0."""
-        info = label(text) + self.suite.numbers + bytes([direction]) + bytes(4)
-        return self.suite.expand(self.root, info, byte_count)
-
     @property
     def resumption_secret(self) -> bytes:
+        """Of the root of epoch 0, whatever updates follow."""
         return self.suite.expand(self.root, label("QuantumGate resumption v1") + self.suite.numbers + bytes(4), 32)
 
 
-def resumption_proof(session_id: bytes, secret: bytes, hash_after_second: bytes) -> bytes:
+def resumption_proof(session_id: bytes, secret: bytes, hash_after_answer: bytes) -> bytes:
     """What goes behind the certificate in flight 3 to go on with a session (article Resumption)."""
-    text = label("QuantumGate resumption proof v1") + session_id + hash_after_second
+    text = label("QuantumGate resumption proof v1") + session_id + hash_after_answer
     return session_id + hmac.new(secret, text, hashlib.sha256).digest()
 
 
 class RecordDirection:
-    """Seals or opens the records of one direction, in order."""
+    """Seals or opens the records of one direction in one epoch, in order."""
 
-    def __init__(self, secrets_of_session: SessionSecrets, direction: int):
-        self.suite = secrets_of_session.suite
-        self.key = secrets_of_session.key("QuantumGate record key v1", direction, 32)
-        self.length_key = secrets_of_session.key("QuantumGate length key v1", direction, 16)
+    def __init__(self, suite: Suite, root: bytes, direction: int, epoch: int = 0):
+        self.suite = suite
+
+        def key(text: str, byte_count: int) -> bytes:
+            info = label(text) + suite.numbers + bytes([direction]) + struct.pack(">I", epoch)
+            return suite.expand(root, info, byte_count)
+
+        self.key = key("QuantumGate record key v1", 32)
+        self.length_key = key("QuantumGate length key v1", 16)
         self.counter = 0
 
     def _masked(self, length: bytes) -> bytes:

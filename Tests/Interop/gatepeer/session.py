@@ -7,12 +7,15 @@ from uuid import UUID
 
 from . import messages
 from .flights import NotIntelligible, SharedSecret
-from .handshake import Established, Initiator, Responder, Resumption, SeenSeeds, read_flight
+from .handshake import (
+    Established, Initiator, NoCommonSuite, Responder, Resumption, SeenSeeds, is_retry, read_flight,
+)
 from .identity import Certificate, Identity
-from .messages import Close, Extenders, Message, Ping, Pong
+from .keyupdate import KeyUpdate
+from .messages import Close, Extenders, KeyReply, KeyRequest, KeySwitch, Message, Ping, Pong
 from .noise import MUTUAL
 from .records import FROM_INITIATOR, FROM_RESPONDER, RecordDirection
-from .suites import Suite
+from .suites import Suite, Taken
 
 PATIENCE = 10.0
 
@@ -39,16 +42,19 @@ def read_exactly(connection: socket.socket, byte_count: int) -> bytes:
 
 
 class Session:
-    """One session; messages come out of `receive` in order, pings are answered on the way."""
+    """One session; messages come out of `receive` in order, pings and key updates are answered on the way."""
 
     def __init__(self, connection: socket.socket, established: Established):
         self.connection, self.established = connection, established
-        directions = [RecordDirection(established.secrets, number) for number in (FROM_INITIATOR, FROM_RESPONDER)]
+        suite, root = established.secrets.suite, established.secrets.root
+        directions = [RecordDirection(suite, root, number) for number in (FROM_INITIATOR, FROM_RESPONDER)]
         self.sealing, self.opening = directions if established.is_initiator else reversed(directions)
         self.arrived = bytearray()
         self.waiting: list[Message] = []
         self.answers_pings, self.pings_answered = True, 0
         self.extenders: tuple[bytes, ...] | None = None
+        self.keys = KeyUpdate(suite, root, established.is_initiator, established.version)
+        self.answers_requests = True
 
     def send(self, *sent: Message) -> None:
         self.send_record(b"".join(map(messages.encode, sent)))
@@ -96,6 +102,12 @@ class Session:
                     self.pings_answered += 1
             case Extenders(extenders):
                 self.extenders = extenders
+            case KeyRequest() if self.answers_requests:
+                self.answer(message)
+            case KeyReply():
+                self._send_update(self.keys.took_reply(message))
+            case KeySwitch():
+                self.opening = self.keys.took_switch(message)
             case _:
                 return False
         return True
@@ -107,6 +119,30 @@ class Session:
             message = self.receive(max(0.01, deadline - time.monotonic()))
             if is_it(message):
                 return message
+
+    def answer(self, request: KeyRequest) -> None:
+        self._send_update(self.keys.took_request(request))
+
+    def _send_update(self, sent: list[Message]) -> None:
+        """A switch is the last message under the old keys."""
+        if sent:
+            self.send(*sent)
+        if sent and isinstance(sent[-1], KeySwitch):
+            self.sealing = self.keys.sent_switch()
+
+    def update_keys(self) -> None:
+        """Asks for fresh keys and waits until both directions have them."""
+        epoch = self.keys.epoch
+        self.send(self.keys.request())
+        self.wait_for_epoch(epoch + 1)
+
+    def wait_for_epoch(self, epoch: int, patience: float = PATIENCE) -> None:
+        """Until both directions have the keys of that epoch, whoever asks; messages that come wait to be received."""
+        deadline = time.monotonic() + patience
+        while self.keys.epoch < epoch:
+            self.connection.settimeout(max(0.01, deadline - time.monotonic()))
+            found = messages.decode(self._receive_record())
+            self.waiting += [message for message in found if not self._note(message)]
 
     def ping(self) -> None:
         """Asks for a pong and waits for it."""
@@ -129,28 +165,41 @@ class Session:
 
 def dial(
     address: tuple[str, int], node: UUID, identity: Identity, secret: SharedSecret | None = None,
-    pattern: int = MUTUAL, suite: Suite = Suite(), versions: tuple[int, int] = (1, 2),
+    pattern: int = MUTUAL, suite: Suite | None = None, versions: tuple[int, int] = (1, 2),
     resumption: Resumption | None = None, certificate: Certificate | None = None, patience: float = PATIENCE,
+    taken: Taken = Taken(),
 ) -> Session:
     """A session with a node. Whether a mutual one stands shows with the responder's first message."""
     connection = socket.create_connection(address, timeout=patience)
     try:
-        side = Initiator(identity, node, secret, pattern, suite, versions)
-        connection.sendall(side.write_first())
-        side.read_second(*read_flight(side, 2, lambda count: read_exactly(connection, count)))
+        side = Initiator(identity, node, secret, pattern, suite, versions, taken)
+        connection.sendall(side.write_opening())
+        read_until_answer(side, connection)
         if pattern == MUTUAL:
-            connection.sendall(side.write_third(resumption, certificate))
+            connection.sendall(side.write_last(resumption, certificate))
         return Session(connection, side.established())
     except BaseException:
         connection.close()
         raise
 
 
+def read_until_answer(side: Initiator, connection: socket.socket) -> None:
+    """Opens anew where a retry comes first."""
+    choices, message = read_flight(side, lambda count: read_exactly(connection, count))
+    if is_retry(choices):
+        connection.sendall(side.read_retry(choices))
+        choices, message = read_flight(side, lambda count: read_exactly(connection, count))
+    side.read_answer(choices, message)
+
+
 class Node:
     """The responder: answers connections, one at a time, as one node with one worker."""
 
-    def __init__(self, identity: Identity, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2)):
-        self.identity, self.secret, self.versions = identity, secret, versions
+    def __init__(
+        self, identity: Identity, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2),
+        taken: Taken = Taken(),
+    ):
+        self.identity, self.secret, self.versions, self.taken = identity, secret, versions, taken
         self.seen = SeenSeeds()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = self.listener.getsockname()
@@ -159,13 +208,16 @@ class Node:
     def card(self) -> str:
         return f"{self.identity.uuid}@{self.address[0]}:{self.address[1]}"
 
-    def accept(self, patience: float = PATIENCE, change_second=lambda flight: flight) -> Session:
-        """The next session; the list of extenders is left to the caller, who must send one first."""
+    def accept(self, patience: float = PATIENCE, change_answer=lambda flight: flight) -> Session:
+        """The next session; the list of extenders is left to the caller, who must send one first.
+
+        `change_answer` is given what goes to the initiator: the answer, and a retry before it.
+        """
         self.listener.settimeout(patience)
         connection, _ = self.listener.accept()
         connection.settimeout(patience)
         try:
-            return Session(connection, self._answer(connection, change_second))
+            return Session(connection, self._answer(connection, change_answer))
         except NotIntelligible:
             self._discard(connection)
             raise
@@ -173,18 +225,26 @@ class Node:
             connection.close()
             raise
 
-    def _answer(self, connection: socket.socket, change_second) -> Established:
-        side = Responder(self.identity, self.secret, versions=self.versions)
+    def _answer(self, connection: socket.socket, change_answer) -> Established:
+        side = Responder(self.identity, self.secret, versions=self.versions, taken=self.taken)
 
         def read(byte_count: int) -> bytes:
             return read_exactly(connection, byte_count)
 
-        _, message = read_flight(side, 1, read, lambda seed, choices: side.read_first_head(seed, choices, self.seen))
-        side.read_first(message)
-        connection.sendall(change_second(side.write_second()))
+        def read_opening() -> bytes:
+            return read_flight(side, read, lambda seed, choices: side.read_opening_head(seed, choices, self.seen))[1]
+
+        message = read_opening()
+        if side.has_to_retry:
+            connection.sendall(change_answer(side.write_retry()))
+            if side.has_to_retry:
+                raise NoCommonSuite("told the initiator so")
+            message = read_opening()
+        side.read_opening(message)
+        connection.sendall(change_answer(side.write_answer()))
         if side.first.pattern != MUTUAL:
             return side.established_anonymous()
-        return side.read_third(*read_flight(side, 3, read))
+        return side.read_last(*read_flight(side, read))
 
     def _discard(self, connection: socket.socket) -> None:
         """Reads on for a random time or amount and says nothing."""

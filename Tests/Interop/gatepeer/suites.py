@@ -58,6 +58,10 @@ class Suite:
         return bytes([self.kem_number, self.cipher_number, self.hash_number])
 
     @property
+    def is_known(self) -> bool:
+        return self.kem_number in KEMS and self.cipher_number in CIPHERS and self.hash_number in HASHES
+
+    @property
     def kem(self) -> Kem:
         return KEMS[self.kem_number]
 
@@ -76,10 +80,10 @@ class Suite:
 
     @classmethod
     def of(cls, numbers: bytes) -> "Suite":
-        kem, cipher, hash_number = numbers
-        if kem not in KEMS or cipher not in CIPHERS or hash_number not in HASHES:
+        suite = cls(*numbers)
+        if not suite.is_known:
             raise Refused("suite not ours")
-        return cls(kem, cipher, hash_number)
+        return suite
 
     def seal(self, key: bytes, counter: int, plaintext: bytes, associated: bytes) -> bytes:
         _, cipher, order = CIPHERS[self.cipher_number]
@@ -104,7 +108,52 @@ class Suite:
 
 
 ALL_SUITES = [Suite(kem, cipher, hash_number) for kem in KEMS for cipher in CIPHERS for hash_number in HASHES]
-OFFERS = bytes(sum(1 << number for number in table) for table in (KEMS, CIPHERS, HASHES))
+NO_SUITE = Suite(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The algorithms that a side takes, of each class its favourite first."""
+
+    kems: tuple[int, ...] = tuple(KEMS)
+    ciphers: tuple[int, ...] = tuple(CIPHERS)
+    hashes: tuple[int, ...] = tuple(HASHES)
+
+    @classmethod
+    def only(cls, suite: Suite) -> "Taken":
+        return cls((suite.kem_number,), (suite.cipher_number,), (suite.hash_number,))
+
+    @property
+    def classes(self) -> tuple[tuple[int, ...], ...]:
+        return self.kems, self.ciphers, self.hashes
+
+    @property
+    def favourite(self) -> Suite:
+        return Suite(*(numbers[0] for numbers in self.classes))
+
+    @property
+    def offers(self) -> bytes:
+        return bytes(sum(1 << number for number in numbers) for numbers in self.classes)
+
+    def takes(self, suite: Suite) -> bool:
+        return are_offered(suite, self.offers)
+
+    def answer(self, opening: Suite, offers: bytes) -> Suite | None:
+        """What a responder names in a retry: of each class what was begun with, else its own first that is offered."""
+        chosen = []
+        for numbers, begun, bits in zip(self.classes, opening.numbers, offers):
+            common = [number for number in numbers if bits >> number & 1]
+            if not common:
+                return None
+            chosen.append(begun if begun in common else common[0])
+        return Suite(*chosen)
+
+
+def are_offered(suite: Suite, offers: bytes) -> bool:
+    return all(bits >> number & 1 for bits, number in zip(offers, suite.numbers))
+
+
+OFFERS = Taken().offers
 
 
 def label(text: str) -> bytes:

@@ -7,7 +7,8 @@ import GateWire
 import Glibc
 import NIOCore
 
-/// What leaves secrets behind if anything does: a handshake, a session with messages, and every way of allocating.
+/// What leaves secrets behind if anything does: a handshake, a session with messages and a key update, and every way of
+/// allocating.
 enum Exercise {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -67,8 +68,9 @@ enum Exercise {
     @inline(never)
     private static func session(_ watch: Watch, whileAlive: () -> Void) throws {
         let marker = watch.makeMarker()
-        let clock = ManualClock()
+        var clock = ManualClock()
         let (left, right) = (try environment(watch, clock.wall), try environment(watch, clock.wall))
+        left.settings.keyLifetime = 2000...2000
         var dialler = PeerConnection(
             dialling: right.node, presence: .mutual(left.credentials), environment: left)
         var acceptor = PeerConnection(environment: right)
@@ -89,12 +91,19 @@ enum Exercise {
                 &input, at: clock.now, wall: clock.wall, admit: { _ in true }, into: &toAcceptor, events: &diallerEvents
             )
             if round >= 2 { enqueue(marker, copies: round == 2 ? 1 : 4000, &dialler) }
+            if round == 3 {
+                clock.advance(by: .seconds(2))
+                dialler.deadlinePassed(at: clock.now, events: &diallerEvents)
+            }
             dialler.seal(into: &toAcceptor, budget: 1 << 30)
         }
         let kept = try Secret(count: 32, in: left.slab) { bytes in
             for place in 0..<32 { bytes[place] = marker[place] ^ Watch.mask }
         }
         guard messageCount(acceptorEvents) >= 2 else { throw Failure(description: "no session stood") }
+        guard acceptorEvents.contains(.keysUpdated(epoch: 1)), diallerEvents.contains(.keysUpdated(epoch: 1)) else {
+            throw Failure(description: "no keys were replaced")
+        }
         whileAlive()
         kept.withUnsafeBytes { _ in }
     }

@@ -7,12 +7,14 @@ package final class SharedSecret: Sendable {
     /// The handshake's `psk`, 32 bytes.
     package let psk: GuardedSecret
 
+    /// Bytes of a secret that is no passphrase.
+    package static let byteCount = 32
     /// The shortest passphrase that is accepted, in bytes.
     package static let passphraseBytesMin = 8
 
     /// Derives both keys, by separate labels, from 32 uniformly random bytes.
     package init(_ secret: GuardedSecret) throws(SecretMemoryFailure) {
-        precondition(secret.count == 32, "a shared secret has 32 bytes")
+        precondition(secret.count == SharedSecret.byteCount, "a shared secret has 32 bytes")
         self.maskingKey = try SharedSecret.derive(.flightSecret, from: secret)
         self.psk = try SharedSecret.derive(.handshakeSecret, from: secret)
     }

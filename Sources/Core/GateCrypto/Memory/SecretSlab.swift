@@ -44,10 +44,12 @@ package final class SecretSlab {
     /// Whether everything held so far is locked.
     package private(set) var protection = SecretMemoryProtection.lockedAndGuarded
 
+    /// Bytes that could not be locked, or were not asked to be as the slab's own budget was spent: they may be swapped.
+    package private(set) var unlockedBytes = 0
+
     private let lockedBytesMax: Int
     private let locker: MemoryLocker
     private var lockedBytes = 0
-    private var unlockedBytes = 0
     private var chunks: [UnsafeMutableRawPointer] = []
     private var free: [[UnsafeMutableRawPointer]] = Array(repeating: [], count: SecretSlab.slotBytes.count)
     private static let slotBytes = [64, 128, 256, 512]

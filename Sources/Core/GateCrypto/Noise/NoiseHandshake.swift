@@ -320,7 +320,7 @@ package struct NoiseHandshake: ~Copyable {
     }
 }
 
-private func withMemoryFailure<Result: ~Copyable>(
+func withMemoryFailure<Result: ~Copyable>(
     _ body: () throws(SecretMemoryFailure) -> Result
 ) throws(NoiseFailure) -> Result {
     do { return try body() } catch { throw .memory(error) }

@@ -119,15 +119,15 @@ package struct NoiseSuite: Sendable, Hashable {
     /// ML-KEM-768, AES-256-GCM, SHA-256.
     package static let standard = NoiseSuite(kem: .mlkem768, cipher: .aesGCM, hash: .sha256)
 
-    /// Every suite with a KEM that this version speaks, those with the preferred KEM and cipher first, SHA-256 first.
-    package static func all(preferring kem: NoiseKEM, _ cipher: NoiseCipher) -> [NoiseSuite] {
-        let kems = [kem] + [NoiseKEM.mlkem768, .mlkem1024].filter { $0 != kem }
-        let ciphers = [cipher] + [NoiseCipher.aesGCM, .chaChaPoly].filter { $0 != cipher }
-        return kems.flatMap { kem in
-            ciphers.flatMap { cipher in
-                [NoiseHash.sha256, .sha512, .blake2b].map { NoiseSuite(kem: kem, cipher: cipher, hash: $0) }
-            }
-        }
+    /// KEM, AEAD and hash by their numbers on the wire; 0 for no KEM.
+    package var numbers: [UInt8] { [kem?.rawValue ?? 0, cipher.rawValue, hash.rawValue] }
+
+    /// A suite with a KEM by its three numbers; `nil` where one means nothing here.
+    package init?(numbers: [UInt8]) {
+        guard numbers.count == 3, let kem = NoiseKEM(rawValue: numbers[0]),
+            let cipher = NoiseCipher(rawValue: numbers[1]), let hash = NoiseHash(rawValue: numbers[2])
+        else { return nil }
+        self.init(kem: kem, cipher: cipher, hash: hash)
     }
 
     /// `Noise_` and the rest, as both sides hash it first.

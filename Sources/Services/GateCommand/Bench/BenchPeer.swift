@@ -74,7 +74,7 @@ final class BenchPeer: PeerChannelDelegate {
                 onReady(self)
             }
         case .message(let message): received(message, on: channel)
-        case .certified, .closed: break
+        case .certified, .keysUpdated, .closed: break
         }
     }
 
@@ -102,7 +102,8 @@ final class BenchPeer: PeerChannelDelegate {
         case .streamAcknowledged(let alias, let offset):
             if alias == self.alias, offset == total { onSent() }
         case .message: onMessage()
-        case .certificate, .resumed, .streamDone, .streamResume, .streamCredit, .streamReset, .ping, .pong, .close,
+        case .certificate, .keyRequest, .keyReply, .keySwitch, .resumed, .streamDone, .streamResume, .streamCredit,
+            .streamReset, .ping, .pong, .close,
             .receipt,
             .cells, .circuitCredit,
             .circuitDestroy:

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import GateCrypto
 internal import GateDatabase
+internal import GateKernel
 internal import GateLinkTransport
 internal import GateModel
 internal import GateSettings
@@ -19,7 +20,7 @@ enum Examination {
             return faults + findings
         }
         findings.insert(Finding(subject: "settings", verdict: .good, found: settings.file), at: 0)
-        findings += files(settings) + keys(settings) + [credential(settings)]
+        findings += files(settings) + sharedSecrets(settings) + keys(settings) + [credential(settings)]
         let isRunning = NodeLock.isHeld(in: settings.directory)
         let state = NodeState.read(settings)
         findings.append(processes(state, isRunning: isRunning))
@@ -71,10 +72,31 @@ enum Examination {
 
     /// Secrets that others may read are none, and programs refuse them.
     private static func files(_ settings: LocalSettings) -> [Finding] {
-        let secrets = [settings.vaultKeyPath, settings.sharedSecretPath].compactMap { $0 }
+        let others = Set(settings.otherSecretPaths.values.compactMap(\.self)).sorted()
+        let secrets = [settings.vaultKeyPath, settings.sharedSecretPath].compactMap { $0 } + others
         let findings = (secrets + [settings.databasePasswordPath].compactMap { $0 }).map { file($0, exposed: .bad) }
         return settings.database.kind == .sqlite
             ? findings + [file(settings.databasePath, exposed: .poor)] : findings
+    }
+
+    /// Whether what the files of networks' secrets hold is one. A kernel worker would say so at its start only.
+    private static func sharedSecrets(_ settings: LocalSettings) -> [Finding] {
+        let paths = [settings.sharedSecretPath].compactMap(\.self) + settings.otherSecretPaths.values.compactMap(\.self)
+        return Set(paths).sorted().compactMap { path in
+            do throws(SharedSecretFileFailure) {
+                _ = try SharedSecretFile.load(from: path)
+                return nil
+            } catch .malformed(let path) {
+                return Finding(
+                    subject: "shared secret", verdict: .bad,
+                    found: "\(path) is neither 64 hexadecimal digits nor a passphrase of 8 bytes or more",
+                    advice: "Copy it from another node of the network; for a new one: openssl rand -hex 32 > \(path)")
+            } catch .noMemory {
+                return Finding(
+                    subject: "shared secret", verdict: .bad, found: "no memory to stretch the passphrase in \(path)",
+                    advice: "Argon2id takes 256 MiB at a worker's start.")
+            } catch { return nil }  // what the files' own findings say
+        }
     }
 
     /// The private keys of link credentials and of the authority that signs them, where one is here.

@@ -43,6 +43,8 @@ final class PeerGate: Sendable {
         var subnets = SubnetLimiter()
         var sessionsMaximum = NodeSettings.sessionsMaximum.fallback
         var isDraining = false
+        /// Whether the worker drains for good.
+        var isStopping = false
         var halfOpenMaximum = AttemptSettings().halfOpenTotal
         var headersAwaited = 0
         var notesBegan: MonotonicInstant?
@@ -130,9 +132,18 @@ final class PeerGate: Sendable {
     /// Whether the worker takes no new peers.
     var isDraining: Bool { state.withLock(\.isDraining) }
 
+    /// Takes no new peers any more, whatever is said later.
+    func stop() {
+        state.withLock { state in
+            state.isStopping = true
+            state.isDraining = true
+        }
+    }
+
     /// Takes no new peers from now on, or takes them again; `true` if that is a change.
     func setDraining(_ isDraining: Bool) -> Bool {
         state.withLock { state in
+            guard !state.isStopping else { return false }
             defer { state.isDraining = isDraining }
             return state.isDraining != isDraining
         }
@@ -176,10 +187,10 @@ extension AddressFault {
         switch failure {
         case .unintelligible: self = .unintelligible
         case .handshakeTimedOut: self = .timeout
-        case .handshakeFailed, .noCommonSuite, .certificateRefused: self = .handshake
+        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused: self = .handshake
         case .notAdmitted: self = .refused
         case .recordRefused: self = .record
-        case .protocolViolation, .limitExceeded, .idle, .closedByPeer, .closed: return nil
+        case .protocolViolation, .limitExceeded, .idle, .keyUpdateTimedOut, .closedByPeer, .closed: return nil
         }
     }
 }

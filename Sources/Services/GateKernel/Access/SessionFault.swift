@@ -23,8 +23,8 @@ struct SessionFault: Equatable {
         switch failure {
         case .protocolViolation: proven = .severe
         case .limitExceeded: proven = .moderate
-        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .recordRefused, .idle, .closedByPeer, .closed:
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused,
+            .notAdmitted, .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             return nil
         }
         switch peer {

@@ -26,7 +26,8 @@ struct FailedBuild: Error {
         switch failure {
         case .unreachable(let position), .handshake(let position):
             "relay \(position + 1) of the path is unreachable"
-        case .badPath, .ended, .violation, .tooSlow, .exhausted: "the circuit failed: \(failure)"
+        case .badPath: "the path does not do, or a record on it has no suite in common with us"
+        case .ended, .violation, .tooSlow, .exhausted: "the circuit failed: \(failure)"
         }
     }
 }

@@ -18,13 +18,17 @@ final class OriginParty: CircuitCarrier, @unchecked Sendable {
         over session: SessionEndpoint, _ path: [NodeRecord], to destination: NodeRecord, anonymous: Bool,
         host: SessionHost, context: LoopContext, limits: RelayLimits, outcome: EventLoopPromise<SessionEndpoint>
     ) {
+        // Over a circuit there is no retry: the destination's record says what it takes.
+        guard let suite = context.environment.suites.first(of: destination) else {
+            return outcome.fail(FailedBuild(failure: .badPath, joinedCount: 0))
+        }
         let owner = SessionOwner(
             host: host, eventLoop: session.eventLoop,
             origin: .init(isRelayed: true, address: nil, awaitsAdmission: !anonymous), outcome: outcome)
         let connection = PeerConnection(
             dialling: destination.node, context: .endToEnd,
             presence: anonymous ? .anonymous : .mutual(context.environment.credentials),
-            environment: context.environment)
+            environment: context.environment, suite: suite)
         let party = OriginParty(over: session, connection: connection, owner: owner, context: context)
         party.outcome = outcome
         guard let circuit = session.enter(party) else {

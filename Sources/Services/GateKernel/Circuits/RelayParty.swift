@@ -123,13 +123,15 @@ final class RelayParty: CircuitParty, @unchecked Sendable {
         let own = self
         let ticket = DialTicket()
         self.ticket = ticket
-        kernel.spawn { [reacher] in
+        let isAsked = kernel.spawn { [reacher] in
             let session = await reacher.session(for: record, from: own.previous, ticket)
             own.context.eventLoop.execute {
                 guard let session else { return own.unreachable() }
                 own.cross(to: session)
             }
         }
+        // Not from within the machine's own action.
+        if !isAsked { context.eventLoop.execute { own.unreachable() } }
     }
 
     private func unreachable() {

@@ -5,7 +5,8 @@ import GateWire
 import Logging
 import NIOCore
 
-/// One attached extender replica: its link, and the streams that go over it. On the link's loop.
+/// One attached extender replica, and the streams that go over its link. On the loop of its first link; where a link breaks
+/// another may take its place.
 ///
 /// `@unchecked Sendable`: the constants are; everything else is touched on `eventLoop` only.
 final class Attachment: @unchecked Sendable {
@@ -13,8 +14,18 @@ final class Attachment: @unchecked Sendable {
     let replica: UInt64
     let name: String
     let eventLoop: any EventLoop
-    private let kernel: KernelState
-    private var link: (Link)?
+    /// Who the replica's certificate says that it is; who goes on with the attachment must show the same.
+    let linkName: LinkName
+    /// The attachment's number, by which it goes on over another link; `nil` where it ends with its link.
+    let number: UInt64?
+    let kernel: KernelState
+    /// The link; `nil` while there is none.
+    private(set) var wire: AttachmentWire?
+    /// What was sent and may not have come, and what came.
+    var frames = AttachmentFrames()
+    /// Ends an attachment whose replica does not come back.
+    var ending: Scheduled<Void>?
+    private(set) var isOver = false
 
     var streams: [UInt32: LinkStream] = [:]
     private var nextAlias: UInt32 = 2
@@ -53,13 +64,25 @@ final class Attachment: @unchecked Sendable {
         }
     }
 
-    init(extender: ExtenderID, replica: UInt64, name: String, link: Link, kernel: KernelState) {
-        self.extender = extender
-        self.replica = replica
-        self.name = name
-        self.link = link
+    init(
+        _ attach: LinkAttach, number: UInt64?, linkName: LinkName, eventLoop: any EventLoop, wire: AttachmentWire,
+        kernel: KernelState
+    ) {
+        extender = attach.extender
+        replica = attach.replica
+        name = attach.name
+        self.number = number
+        self.linkName = linkName
+        self.eventLoop = eventLoop
+        self.wire = wire
         self.kernel = kernel
-        eventLoop = link.eventLoop
+    }
+
+    /// Another link carries the attachment from now on, or none.
+    func use(_ wire: AttachmentWire?) {
+        ending?.cancel()
+        ending = nil
+        self.wire = wire
     }
 
     // MARK: From the extender
@@ -86,20 +109,28 @@ final class Attachment: @unchecked Sendable {
         case .receipt(let receipt): send(receipt)
         case .connect(let request): connect(request)
         case .hello, .welcome, .ping, .pong, .drain, .goAway, .attach, .attached, .refused, .peerEvent, .peerCredit,
-            .connected, .connectFailed, .request, .reply, .watchEvent, .cancel:
+            .connected, .connectFailed, .goOn, .taken, .request, .reply, .watchEvent, .cancel:
             break  // dealt with below the link's delegate, or not the extender's to send
         }
     }
 
     func batchEnded() {
         for outlet in outlets.values { outlet.outlet.flush() }
-        if hasAnswered { link?.flush() }
+        if number != nil, let count = frames.word() {
+            wire?.send(.taken(count: count))
+            hasAnswered = true
+        }
+        if hasAnswered { wire?.flush() }
         hasAnswered = false
     }
 
-    /// The link is gone.
+    /// The replica is gone.
     func ended() {
-        link = nil
+        isOver = true
+        let last = wire
+        use(nil)
+        last?.drop()
+        frames = AttachmentFrames()
         streams = [:]
         // A session that told this replica something and heard nothing of it has an outlet to it, too.
         let sessions = outlets.values.map(\.session) + kernel.sessions
@@ -190,13 +221,13 @@ final class Attachment: @unchecked Sendable {
     }
 
     private func connect(_ request: ConnectRequest) {
-        guard link?.grant.mayConnect == true else {
+        guard wire?.mayConnect == true else {
             return send(
                 .connectFailed(
                     ConnectFailure(
                         id: request.id, code: .refused, reason: "\(name) has no right to ask for sessions")))
         }
-        kernel.spawn { [self] in
+        let isAsked = kernel.spawn { [self] in
             let answer = await kernel.connect(request, for: extender)
             eventLoop.execute { [self] in
                 switch answer {
@@ -206,25 +237,24 @@ final class Attachment: @unchecked Sendable {
                         "No session for an extender", metadata: ["link": "\(name)", "reason": "\(failure.reason)"])
                     send(.connectFailed(failure))
                 }
-                link?.flush()
+                wire?.flush()
             }
         }
+        guard !isAsked else { return }
+        send(.connectFailed(ConnectFailure(id: request.id, code: .overloaded, reason: KernelState.tooMuchWaits)))
     }
 
     // MARK: To the extender
 
     /// Tells the replica to begin nothing here; what is open goes on.
     func drain() {
-        link?.send(.drain)
-        link?.flush()
+        wire?.send(.drain)
+        wire?.flush()
     }
-
-    /// Closes the link, upon which the replica attaches anew.
-    func renew() { link?.close(LinkGoAway(code: .stopping, reason: "draining is over; attach again")) }
 
     /// What sessions send to this replica.
     func take(_ items: [ToLink]) {
-        guard link != nil else { return }
+        guard !isOver else { return }
         var isUrgent = false
         for item in items {
             switch item {
@@ -237,7 +267,7 @@ final class Attachment: @unchecked Sendable {
             }
         }
         guard isUrgent else { return flushSoon() }
-        link?.flush()
+        wire?.flush()
         hasAnswered = false
     }
 
@@ -247,7 +277,7 @@ final class Attachment: @unchecked Sendable {
         hasNews = true
         eventLoop.assumeIsolated().scheduleTask(in: Attachment.newsPause) { [self] in
             hasNews = false
-            link?.flush()
+            wire?.flush()
         }
     }
 
@@ -311,7 +341,8 @@ final class Attachment: @unchecked Sendable {
 
     func send(_ frame: LinkFrame) {
         hasAnswered = true
-        link?.send(frame)
+        if number != nil { frames.sent(frame) }
+        wire?.send(frame)
     }
 
     // MARK: Tables

@@ -61,6 +61,9 @@ struct SessionNotes {
     /// Whether nothing is to be written, nor under way.
     var isEmpty: Bool { waiting.isEmpty && underWay.isEmpty }
 
+    /// Sessions that the database is yet to hear of.
+    var opened: Set<SessionID> { Set(waiting.opened.keys).union(underWay.opened.keys) }
+
     /// Whether the database is yet to hear that the session is open.
     func holds(_ id: SessionID) -> Bool { waiting.opened[id] != nil || underWay.opened[id] != nil }
 

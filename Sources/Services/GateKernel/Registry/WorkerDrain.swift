@@ -1,5 +1,6 @@
 import GateModel
 import GateStore
+import GateTransport
 import GateWire
 import Logging
 import NIOCore
@@ -7,7 +8,7 @@ import NIOCore
 /// Empties a worker: takes no new peers, sends those that there are to other workers, lets sessions go that nothing uses,
 /// and says goodbye to the rest at the end.
 ///
-///     serving ◀──told off──── draining ──stop──▶ stopped
+///     serving ◀──told off──── draining ──stop──▶ stopped      (whatever is told then)
 ///        └──────told on────────▲ └─ once a second a share of the sessions moves, and idle ones close
 ///        └──stop──────────────────────────────────▲
 ///
@@ -24,6 +25,8 @@ struct WorkerDrain: Sendable {
 
     /// Sessions that are moved each second at least; of many, a tenth: so that the other workers' handshakes are spread.
     static let movedMin = 50
+    /// How long, in seconds, a session that goes on elsewhere waits at most to be written down first.
+    static let notePatience: Int64 = 10
 
     /// The registry says whether the worker drains: told by `quantumgate drain`.
     func set(_ isDraining: Bool) async {
@@ -33,19 +36,28 @@ struct WorkerDrain: Sendable {
         guard !isDraining else { return await listeners.close() }
         do {
             try await listeners.open()
+            // Stopped, or told to drain again, meanwhile.
+            if host.gate.isDraining { await listeners.close() }
         } catch {
             logger.error("Peers can't connect again", metadata: ["error": "\(error)"])
         }
     }
 
     /// While the worker drains: closes sessions that carry no stream, no circuit and nothing that waits; those in use are
-    /// asked to move as long as another worker takes them.
+    /// asked to move as long as another worker takes them. Who is not written down yet could not go on there, and waits.
     func moveOn() async {
         guard host.gate.isDraining else { return }
-        let sessions = host.kernel.sessions
-        var moving = await hasOthers() ? max(WorkerDrain.movedMin, sessions.count / 10) : 0
+        let all = host.kernel.sessions
+        let unwritten = host.registry?.unwrittenSessions ?? []
+        let wall = SystemClock.wall()
+        let sessions = all.filter { session in
+            !session.goesOnElsewhere || !unwritten.contains(session.id)
+                || session.since + WorkerDrain.notePatience < wall
+        }
+        if sessions.count < all.count { host.registry?.writeSoon() }
+        var moving = await hasOthers() ? max(WorkerDrain.movedMin, all.count / 10) : 0
         for session in sessions {
-            let moves = moving > 0 && session.isInbound && session.way.isResumable
+            let moves = moving > 0 && session.goesOnElsewhere
             if moves { moving -= 1 }
             session.eventLoop.execute { if moves || session.isIdle { session.close(session.farewell) } }
         }
@@ -58,7 +70,7 @@ struct WorkerDrain: Sendable {
 
     /// Takes no new peers and says goodbye to all there are, those over circuits first; returns when that has left.
     func stop() async {
-        _ = host.gate.setDraining(true)
+        host.gate.stop()
         await listeners.close()
         await host.registry?.settled()
         for isRelayed in [true, false] {
@@ -71,6 +83,9 @@ struct WorkerDrain: Sendable {
 }
 
 extension SessionEndpoint {
+    /// Whether the peer may go on with the session at another worker.
+    fileprivate var goesOnElsewhere: Bool { isInbound && way.isResumable }
+
     /// What a peer is told when the worker goes: to dial again, where the peer dialled; else that it is over.
     fileprivate var farewell: SessionCloseReason { isInbound ? .goingAway : .done }
 }

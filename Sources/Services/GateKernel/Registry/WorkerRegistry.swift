@@ -17,6 +17,10 @@ final class WorkerRegistry: Sendable {
         var isToNoteAll = false
         /// Whether somebody writes what waits.
         var isRunning = false
+        /// Whether the worker ends: its registration is given back, and no other is asked for.
+        var isEnding = false
+        /// Whether the worker drains and its row, which is new, does not say so yet.
+        var owesDrain = false
         /// Whether the worker is registering anew: once, however many are told at the same time that the lease is lost.
         var isRegistering = false
     }
@@ -31,6 +35,8 @@ final class WorkerRegistry: Sendable {
     private let load: @Sendable () -> WorkerLoad
     /// Told whether the database says that this worker drains.
     private let drain: @Sendable (Bool) async -> Void
+    /// Whether the worker drains.
+    private let isDraining: @Sendable () -> Bool
     private let health: WorkerHealth
     private let charges: ChargeLedger
     private let backlog: NoteBacklog
@@ -61,7 +67,8 @@ final class WorkerRegistry: Sendable {
     init(
         store: any KernelStore, kernel: KernelState, row: WorkerRow, lease: Duration, health: WorkerHealth,
         logger: Logger, load: @escaping @Sendable () -> WorkerLoad,
-        drain: @escaping @Sendable (Bool) async -> Void, impostor: @escaping @Sendable (NodeUUID) -> Void
+        drain: @escaping @Sendable (Bool) async -> Void, isDraining: @escaping @Sendable () -> Bool,
+        impostor: @escaping @Sendable (NodeUUID) -> Void
     ) {
         self.store = store
         self.kernel = kernel
@@ -71,6 +78,7 @@ final class WorkerRegistry: Sendable {
         self.logger = logger
         self.load = load
         self.drain = drain
+        self.isDraining = isDraining
         charges = ChargeLedger(store: store, logger: logger)
         backlog = NoteBacklog(logger: logger)
         self.impostor = impostor
@@ -174,6 +182,11 @@ final class WorkerRegistry: Sendable {
         case unanswered
     }
 
+    /// Sessions that stand and that the database has not heard of.
+    var unwrittenSessions: Set<SessionID> {
+        kernel.notedSessions.union(state.withLock { $0.sessions.opened })
+    }
+
     private func isUnwritten(_ id: SessionID) -> Bool {
         kernel.hasNote(of: id) || state.withLock { $0.sessions.holds(id) }
     }
@@ -189,8 +202,9 @@ final class WorkerRegistry: Sendable {
         }
     }
 
-    /// Writes what is left and gives the registration back.
+    /// Writes what is left and gives the registration back, for good.
     func end() async {
+        state.withLock { $0.isEnding = true }
         await withTaskGroup { group in
             group.addTask {
                 await self.write()
@@ -205,13 +219,14 @@ final class WorkerRegistry: Sendable {
 
     /// Renews the lease and learns whether the worker drains.
     func renew() async {
-        let row = row
+        let (row, isEnding) = state.withLock { ($0.row, $0.isEnding) }
+        guard !isEnding else { return }
         do {
             let renewed = try await store.renewWorker(
                 row.registration.name, epoch: row.epoch, load: load(), lease: lease)
             state.withLock { if $0.row.epoch == row.epoch { $0.row = renewed } }
             health.heard(at: SystemClock.now())
-            await drain(renewed.isDraining)
+            await drain(try await drains(renewed))
         } catch .leaseLost {
             await register(again: row)
         } catch {
@@ -219,9 +234,17 @@ final class WorkerRegistry: Sendable {
         }
     }
 
+    /// Whether the worker drains: as its row says, unless that is to be told first.
+    private func drains(_ row: WorkerRow) async throws(StoreFailure) -> Bool {
+        guard state.withLock(\.owesDrain) else { return row.isDraining }
+        try await store.setDraining(row.registration.name, true)
+        state.withLock { $0.owesDrain = false }
+        return true
+    }
+
     private func register(again lost: WorkerRow) async {
         let isFirst = state.withLock { state in
-            guard !state.isRegistering, state.row.epoch == lost.epoch else { return false }
+            guard !state.isRegistering, !state.isEnding, state.row.epoch == lost.epoch else { return false }
             state.isRegistering = true
             return true
         }
@@ -229,7 +252,14 @@ final class WorkerRegistry: Sendable {
         defer { state.withLock { $0.isRegistering = false } }
         do {
             let row = try await store.registerWorker(lost.registration, lease: lease)
-            state.withLock { $0.row = row }
+            let isDraining = isDraining()
+            let isEnding = state.withLock { state in
+                state.row = row
+                state.owesDrain = isDraining
+                return state.isEnding
+            }
+            // Given back meanwhile, as the lost one: nobody would give this one back.
+            if isEnding { return try await store.removeWorker(row.registration.name, epoch: row.epoch) }
             noteAllAgain()
             health.heard(at: SystemClock.now())
             logger.notice("The lease was lost; registered again")

@@ -9,6 +9,7 @@ import GateTransport
 import GateWire
 import Logging
 import NIOCore
+import Synchronization
 
 /// Makes sessions on request. Requests for the same session wait for one attempt.
 actor Connector: SessionConnector {
@@ -107,7 +108,10 @@ actor Connector: SessionConnector {
 
     private func existing(_ purpose: Purpose) -> SessionEndpoint? {
         switch purpose {
-        case .direct(let node): return kernel.session(with: node)
+        case .direct(let node):
+            let session = kernel.session(with: node)
+            session?.asked.add(1, ordering: .relaxed)
+            return session
         case .resumption: return nil
         case .isolated:
             guard let session = standing[purpose] else { return nil }
@@ -225,11 +229,15 @@ struct ConnectFault: Error {
     init(_ failure: SessionFailure) {
         switch failure {
         case .closed(.overloaded): self.init(.overloaded, PeerTable.Refusal.full.rawValue)
-        case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle:
+        case .handshakeTimedOut, .unintelligible, .recordRefused, .closedByPeer, .handshakeFailed, .closed, .idle,
+            .keyUpdateTimedOut:
             self.init(.notAccepted, ConnectFault.unanswered)
         case .notAdmitted: self.init(.refused, "the peer is banned or not allowed here; see 'bans', 'peers allow'")
         case .certificateRefused: self.init(.notAccepted, "the node there is not the one that was dialled")
-        case .noCommonSuite: self.init(.notAccepted, "no suite or version in common")
+        case .noCommonVersion: self.init(.notAccepted, "no version in common")
+        case .noCommonSuite(let offered, let taken):
+            let words = offered.unlike(taken).map { "we offer \($0.own), the node takes \($0.other)" }
+            self.init(.notAccepted, "no common suite: \(words ?? "see suite.kem, suite.cipher, suite.hash")")
         case .protocolViolation, .limitExceeded: self.init(.notAccepted, "the peer broke the protocol")
         }
     }

@@ -39,14 +39,17 @@ final class LoopContext: @unchecked Sendable {
     }
 
     /// Takes over what handshakes and sessions need. Handshakes that begin from now on follow it, and open sessions with
-    /// what they next send or hear.
+    /// what they next send or hear, their keys from the next epoch on.
     func apply(_ settings: NodeSettingValues) {
         environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
         environment.settings.pingInterval = settings[NodeSettings.pingInterval]
         environment.settings.idleTime = settings[NodeSettings.pingInterval] + settings[NodeSettings.pingTimeout]
-        environment.suites = NoiseSuite.all(
-            preferring: settings[NodeSettings.suiteKEM] == .mlkem768 ? .mlkem768 : .mlkem1024,
-            settings[NodeSettings.suiteCipher] == .aes ? .aesGCM : .chaChaPoly)
+        environment.suites = SuitePreferences(settings)
+        let youngest = Int(settings[NodeSettings.keyLifetimeMinimum] / .milliseconds(1))
+        let oldest = Int(settings[NodeSettings.keyLifetimeMaximum] / .milliseconds(1))
+        environment.settings.keyLifetime = youngest...max(youngest, oldest)
+        environment.settings.keyVolume = settings[NodeSettings.keyVolume]
+        environment.settings.keyUpdateTime = settings[NodeSettings.keyUpdateTimeout]
         environment.settings.flightPadding = 0...settings[NodeSettings.flightPadding]
         environment.settings.padding = settings.padding
         environment.settings.noise = settings.noise
@@ -85,4 +88,12 @@ final class LoopContext: @unchecked Sendable {
 
     /// What is shown of the circuits on this loop.
     var circuitDescriptions: [CircuitDescription] { parties.values.compactMap(\.description) }
+}
+
+extension SuitePreferences {
+    /// As the node's settings have them.
+    fileprivate init(_ settings: NodeSettingValues) {
+        let names = settings.suiteNames
+        self = SuitePreferences(kems: names.kems, ciphers: names.ciphers, hashes: names.hashes) ?? .everything
+    }
 }

@@ -14,7 +14,7 @@ extension SessionEndpoint {
     /// Shows this worker's fresh certificate, unless we hide.
     func tell(certificate: [UInt8]) {
         guard !way.isHiding else { return }
-        enqueue(.certificate(ByteBuffer(bytes: certificate)))
+        driver?.enqueue(.certificate(ByteBuffer(bytes: certificate)))
         flush()
     }
 }

@@ -58,6 +58,11 @@ extension SessionEndpoint {
     /// The same for ourselves.
     func takeResumptionSecret() -> Secret? { driver?.resumptionSecret() }
 
+    var streamCount: Int { streams.count }
+
+    /// Whether nothing uses the session now.
+    var isIdle: Bool { streams.isEmpty && circuits.parties.isEmpty && (driver?.waitingByteCount ?? 0) == 0 }
+
     /// Whether nothing carries the session any more.
     var isOver: Bool { driver == nil }
 }

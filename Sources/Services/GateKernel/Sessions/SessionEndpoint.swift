@@ -24,6 +24,8 @@ final class SessionEndpoint: @unchecked Sendable {
     private(set) var driver: (any SessionDriver)?
     /// What the other side says that it has.
     private(set) var extenders: [ExtenderID] = []
+    /// The epoch of the keys that the peer seals with.
+    var keyEpoch: UInt32 = 0
     /// Circuits that go over this session.
     var circuits: CircuitTable
 
@@ -40,6 +42,12 @@ final class SessionEndpoint: @unchecked Sendable {
     private var names = SessionNames<Attachment>()
     /// Extenders of ours that sent something over a session in which we hide.
     private var shown: Set<ExtenderID> = []
+    /// Counts what goes over the session, but for what comes by itself: pings, lists of extenders, certificates.
+    private(set) var activity: UInt64 = 0
+    /// Counts who asked for the session.
+    let asked = Atomic<UInt64>(0)
+    /// Since when nothing goes over the session, as far as anybody looked.
+    var quiet: (activity: UInt64, since: MonotonicInstant)?
 
     /// Bytes that wait below which extenders may send more.
     static let lowWaterBytes = 1 << 20
@@ -51,17 +59,6 @@ final class SessionEndpoint: @unchecked Sendable {
     static let waitingBytesMax = 128 << 20
     /// Bytes of messages that one extender may have on the way to one peer. Streams have windows of their own.
     static let extenderWindowBytes: UInt64 = 8 << 20
-
-    /// One extender's link as this session feeds it: a class, so that appending mutates in place.
-    private final class LinkOutlet {
-        let outlet: LoopOutlet<ToLink>
-        var received: UInt64 = 0
-        var granted = SessionEndpoint.extenderWindowBytes
-
-        init(to attachment: Attachment) {
-            outlet = LoopOutlet(to: attachment.eventLoop) { [weak attachment] in attachment?.take($0) }
-        }
-    }
 
     init(
         id: SessionID, epoch: SessionEpoch = 0, peer: PeerName, eventLoop: any EventLoop, way: Way, since: UnixTime,
@@ -83,15 +80,12 @@ final class SessionEndpoint: @unchecked Sendable {
     var isInbound: Bool { way.isInbound }
     var address: IPAddress? { way.address }
 
-    var streamCount: Int { streams.count }
-
-    /// Whether nothing uses the session now.
-    var isIdle: Bool { streams.isEmpty && circuits.parties.isEmpty && (driver?.waitingByteCount ?? 0) == 0 }
-
     // MARK: From the peer
 
     /// One message of the session; ``batchEnded()`` follows the last of a read.
     func received(_ message: SessionMessage) {
+        if case .extenders(let list) = message { return changed(extenders: list) }
+        activity &+= 1
         switch message {
         case .streamData(let alias, let data):
             guard let bridge = streams[alias] else { return }
@@ -118,12 +112,12 @@ final class SessionEndpoint: @unchecked Sendable {
         case .circuitDestroy(let circuit, let reason):
             removeParty(of: circuit)?.destroyed(reason, circuit: circuit, on: self)
         case .resumed: close(.protocolViolation)  // answers a proof, and was the first message then
-        case .extenders(let list): changed(extenders: list)
         case .message(let message): deliver(message)
         case .receipt(let name, let status):
             guard let sent = names.receipted(name) else { return }
             outlet(to: sent.sender).outlet.append(.notice(self, .receipt(sent.id, status)))
-        case .ping, .pong, .close, .certificate: break  // the session deals with these itself
+        // Dealt with above, or by the session itself.
+        case .extenders, .ping, .pong, .close, .certificate, .keyRequest, .keyReply, .keySwitch: break
         }
     }
 
@@ -170,10 +164,13 @@ final class SessionEndpoint: @unchecked Sendable {
 
     // MARK: To the peer
 
-    func enqueue(_ message: SessionMessage) { driver?.enqueue(message) }
+    func enqueue(_ message: SessionMessage) {
+        activity &+= 1
+        driver?.enqueue(message)
+    }
 
     /// Says which extenders this worker has; a peer that we hide from is told nothing.
-    func tell(extenders list: [ExtenderID]) { if !way.isHiding { enqueue(.extenders(list)) } }
+    func tell(extenders list: [ExtenderID]) { if !way.isHiding { driver?.enqueue(.extenders(list)) } }
 
     func flush() {
         guard let driver else { return }
@@ -373,7 +370,7 @@ final class SessionEndpoint: @unchecked Sendable {
             enqueue(.streamReset(alias: alias, code: StreamResetCode.peerGone.rawValue))
             forget(alias)
         }
-        resumptions.detached(attachment)
+        namesNoMore(attachment)
         outlets[ObjectIdentifier(attachment)] = nil
         names.forget(attachment)
         flush()

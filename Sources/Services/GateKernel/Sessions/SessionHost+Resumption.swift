@@ -11,6 +11,9 @@ extension SessionHost {
     /// How long a peer that wants to go on waits for the database here.
     static let takeoverTime = TimeAmount(WorkerRegistry.resumePatience + .seconds(1))
 
+    /// Pause before work that there was no room for is asked for again.
+    static let crowdedPause = TimeAmount.milliseconds(100)
+
     /// The answer to a peer that wants to go on with a session. Told on `eventLoop`, always.
     func resume(
         _ proof: ResumptionProof, with peer: NodeUUID, secret: [UInt8], on eventLoop: any EventLoop,
@@ -39,7 +42,7 @@ extension SessionHost {
 
     /// A session goes on: it is entered in place of what was here of it, and told what we have. `.late` where a newer
     /// connection carries it.
-    func resumed(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Return {
+    func resumed(_ session: SessionEndpoint, _ proof: PeerProof?, shown: WorkerCredentials?) -> KernelState.Return {
         guard case .stands = kernel.resumed(session) else { return .late }
         kernel.metrics.sessionsResumed.add()
         kernel.logger.info(
@@ -47,6 +50,7 @@ extension SessionHost {
             metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)", "epoch": "\(session.epoch)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
+        tellIfRenewed(session, since: shown)
         // A rule or ban that came between admission and now found no session to close.
         if !mayStay(session) { session.eventLoop.execute { session.close(.notAllowed) } }
         return .stands
@@ -68,8 +72,15 @@ extension SessionHost {
             "Session suspended", metadata: ["session": "\(session.id)", "reason": "\(SessionHost.words(failure))"])
         kernel.suspended(session, reason: SessionHost.words(failure))
         awaitReturn(of: session)
-        if let suspended, let resumer { kernel.spawn { await resumer.resume(suspended) } }
+        if let suspended, let resumer { resume(suspended, by: resumer) }
         return true
+    }
+
+    /// Has the session dialled for; where too much work waits, a moment later.
+    private func resume(_ suspended: SuspendedSession, by resumer: Connector) {
+        guard kernel.isSuspended(suspended.endpoint) else { return }
+        guard !kernel.spawn({ await resumer.resume(suspended) }) else { return }
+        suspended.eventLoop.scheduleTask(in: SessionHost.crowdedPause) { [self] in resume(suspended, by: resumer) }
     }
 
     private func awaitReturn(of session: SessionEndpoint) {
@@ -82,9 +93,11 @@ extension SessionFailure {
     /// Whether a session may go on over another connection after this: its way broke, or its worker left.
     fileprivate var maySuspend: Bool {
         switch self {
-        case .closedByPeer(.goingAway), .closed(.goingAway), .closedByPeer(.idle), .idle, .recordRefused: true
-        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted, .handshakeTimedOut,
-            .protocolViolation, .limitExceeded, .closedByPeer, .closed:
+        case .closedByPeer(.goingAway), .closed(.goingAway), .closedByPeer(.idle), .idle, .keyUpdateTimedOut,
+            .recordRefused:
+            true
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
+            .handshakeTimedOut, .protocolViolation, .limitExceeded, .closedByPeer, .closed:
             false
         }
     }

@@ -18,8 +18,8 @@ final class SessionHost: Sendable {
     let gate: PeerGate
     /// Whether sessions may go on at any worker of this node when their connection breaks.
     let resumesSessions: Bool
-    /// How long, in milliseconds, a session may wait to show a fresh certificate.
-    static let certificatePause: ClosedRange<Int64> = 0...60_000
+    /// The certificate that sessions are being told of; `nil` before the first renewal.
+    let renewal = Mutex<Renewal?>(nil)
 
     private let contexts: [ObjectIdentifier: LoopContext]
     private let registryBox = Mutex<WorkerRegistry?>(nil)
@@ -93,7 +93,7 @@ final class SessionHost: Sendable {
     }
 
     /// A session stands: it is entered, told what we have, and of two with one node one is closed.
-    func entered(_ session: SessionEndpoint, _ proof: PeerProof?) -> KernelState.Entry {
+    func entered(_ session: SessionEndpoint, _ proof: PeerProof?, shown: WorkerCredentials?) -> KernelState.Entry {
         let secret = session.way.isResumable && session.isInbound ? session.resumptionSecret : []
         let entry = kernel.established(session, secret: secret, own: own, settings: table.settings)
         guard case .entered(let loser) = entry else { return entry }
@@ -102,6 +102,7 @@ final class SessionHost: Sendable {
             "Session established", metadata: ["session": "\(session.id)", "peer": "\(session.peer.text)"])
         session.tell(extenders: kernel.extenders)
         noteSighting(of: session, proof)
+        tellIfRenewed(session, since: shown)
         // What lets the peer go on elsewhere should be written down before this worker can die.
         if !secret.isEmpty { registry?.writeSoon() }
         loser?.eventLoop.execute { loser?.close(.duplicate) }
@@ -182,24 +183,6 @@ final class SessionHost: Sendable {
             fault.subject, points: settings.reputationPolicy.points(of: fault.fault), atOnce: fault.fault == .severe)
     }
 
-    /// The worker has a fresh certificate: every session is told, not all at the same moment.
-    func tell(_ credentials: WorkerCredentials, within pause: ClosedRange<Int64> = SessionHost.certificatePause) {
-        for session in kernel.sessions {
-            let pause = TimeAmount.milliseconds(.random(in: pause))
-            session.eventLoop.scheduleTask(in: pause) { [weak session] in
-                session?.tell(certificate: credentials.certificate)
-            }
-        }
-    }
-
-    /// Sessions whose other side's certificate ran out too long ago are closed.
-    func closeExpired(at wall: UnixTime) {
-        for session in kernel.sessions {
-            guard let end = session.certifiedUntil, end + WorkerCertificate.sessionGraceSeconds < wall else { continue }
-            session.eventLoop.execute { session.close(.certificateExpired) }
-        }
-    }
-
     /// The sessions with a node whose identity is not the one that was pinned are closed.
     func closeImpostor(_ node: NodeUUID) {
         kernel.logger.warning("A peer showed another identity than before", metadata: ["peer": "\(node)"])
@@ -215,7 +198,10 @@ final class SessionHost: Sendable {
         switch failure {
         case .unintelligible: "what came does not open: wrong UUID, secret or clock, a replay, or noise"
         case .handshakeFailed: "the handshake's cryptography failed"
-        case .noCommonSuite: "no suite or version in common"
+        case .noCommonVersion: "no version in common, or a context that is not for here"
+        case .noCommonSuite(let offered, let taken):
+            offered.unlike(taken).map { "no common suite: it offers \($0.own), we take \($0.other)" }
+                ?? "a circuit brought a suite that is not taken here: the record that its origin has is old"
         case .certificateRefused: "the certificate does not hold"
         case .notAdmitted: "not admitted"
         case .handshakeTimedOut: "the handshake took too long"
@@ -223,6 +209,7 @@ final class SessionHost: Sendable {
         case .protocolViolation: "the protocol was broken"
         case .limitExceeded: "a limit was exceeded"
         case .idle: "nothing was heard"
+        case .keyUpdateTimedOut: "a key update did not finish in time"
         case .closedByPeer(let reason): "the other side closed (\(reason.rawValue))"
         case .closed(let reason): "closed here (\(reason.rawValue))"
         }

@@ -57,6 +57,8 @@ final class SessionOwner {
     private var claimed: NodeUUID?
     private var proof: PeerProof?
     private let isInbound: Bool
+    /// What the worker's certificate was when the handshake began; it shows that one, or a later.
+    private let credentials: WorkerCredentials?
 
     init(
         host: SessionHost, eventLoop: any EventLoop, origin: Origin, outcome: EventLoopPromise<SessionEndpoint>?
@@ -66,6 +68,7 @@ final class SessionOwner {
         self.origin = origin
         self.outcome = outcome
         isInbound = outcome == nil
+        credentials = host.context(of: eventLoop)?.environment.credentials
     }
 
     /// Whether a proven peer may have the session.
@@ -84,6 +87,9 @@ final class SessionOwner {
         case .certified(let certificate):
             proof = PeerProof(certificate)
             (endpoint ?? unconfirmed)?.certified(until: certificate.notAfter)
+        case .keysUpdated(let epoch):
+            host.kernel.metrics.keyUpdates.add()
+            (endpoint ?? unconfirmed)?.keyEpoch = epoch
         case .closed(let failure): ended(failure)
         }
     }
@@ -190,7 +196,7 @@ final class SessionOwner {
     /// The connection carries the session `id` from now on.
     private func goOn(_ fresh: SessionEndpoint, as id: SessionID, _ epoch: SessionEpoch) {
         guard let session = fresh.renamed(id, epoch) else { return }
-        switch host.resumed(session, proof) {
+        switch host.resumed(session, proof, shown: credentials) {
         case .stands:
             endpoint = session
             outcome?.succeed(session)
@@ -204,7 +210,7 @@ final class SessionOwner {
     private func enter(_ session: SessionEndpoint) {
         unconfirmed = nil
         confirmation?.cancel()
-        switch host.entered(session, proof) {
+        switch host.entered(session, proof, shown: credentials) {
         case .entered(let loser):
             endpoint = session
             // Of two sessions with one worker the asker gets the one that stays.

@@ -91,6 +91,18 @@ enum ToLink: Sendable {
     }
 }
 
+/// One extender's link as a session feeds it: a class, so that appending mutates in place.
+final class LinkOutlet {
+    let outlet: LoopOutlet<ToLink>
+    /// Bytes of messages that the extender has sent, and that it was let send.
+    var received: UInt64 = 0
+    var granted = SessionEndpoint.extenderWindowBytes
+
+    init(to attachment: Attachment) {
+        outlet = LoopOutlet(to: attachment.eventLoop) { [weak attachment] in attachment?.take($0) }
+    }
+}
+
 /// What an extender's link hands to a session.
 enum ToSession: Sendable {
     case stream(StreamBridge, StreamEvent)

@@ -101,6 +101,12 @@ extension SessionEndpoint {
         for offered in resumptions.offered.values { openIfUnknown(offered) }
     }
 
+    /// A replica is gone, and what it named with it: whom the peer's streams waited for has nothing to say any more.
+    func namesNoMore(_ attachment: Attachment) {
+        resumptions.detached(attachment)
+        for offered in resumptions.offered.values { openIfUnknown(offered) }
+    }
+
     // MARK: From the peer
 
     /// The peer has an end of a stream of an earlier epoch: it opened it, or answers.
