@@ -102,7 +102,7 @@ package struct Session: ~Copyable {
         case .close(let reason): close(reason)
         case .certificate: if speaksOfCertificates { outbox.append(control: message) }
         case .keyRequest, .keyReply, .keySwitch: break  // the session's own
-        case .message(let message): outbox.append(message: message)
+        case .message(let message): outbox.append(message: compressed(message))
         case .cells(let cells): outbox.append(cells: cells)
         case .streamOpen(let alias, _, _, let priority, let credit):
             streams.open(alias, priority: priority, credit: credit)
@@ -223,7 +223,9 @@ package struct Session: ~Copyable {
 
     private mutating func received(_ step: MessageAssembly.Step, into events: inout [PeerEvent]) {
         switch step {
-        case .complete(let message): events.append(.message(.message(message)))
+        case .complete(let message):
+            guard let restored = restored(message) else { return violate(.protocolViolation) }
+            events.append(.message(.message(restored)))
         case .incomplete: break
         case .refused(let failure): violate(failure)
         }

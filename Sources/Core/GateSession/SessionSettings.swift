@@ -10,6 +10,8 @@ package struct SessionSettings: Hashable, Sendable {
     package var padding = PaddingPolicy.range(0...64)
     /// What direct sessions send beside what is meant.
     package var noise = NoisePolicy.off
+    /// The shortest message that is compressed; `nil`: none is.
+    package var compressionMinimum: Int? = 512
     /// Random padding bytes added to each handshake flight.
     package var flightPadding: ClosedRange<Int> = 0...512
     /// How long an unintelligible connection is read before it is closed.

@@ -32,8 +32,16 @@ extension NodeSettings {
         "noise.budget", 65_536, in: 1...1_073_741_824,
         "Bytes of padding and noise of a session in a minute after which the policy poisson makes no more noise.")
 
+    package static let compression = SettingKey(
+        "compression.enabled", true,
+        "Whether extenders' messages are compressed where the extender allows it. A length then tells something of what was said."
+    )
+    package static let compressionMinimum = SettingKey(
+        "compression.minimum", 512, in: 64...1_048_576, "The shortest message that is compressed, in bytes.")
+
     static let cover = [
-        securityLevel.definition, flightPadding.definition, paddingPolicy.definition, paddingMinimum.definition,
+        securityLevel.definition, compression.definition, compressionMinimum.definition, flightPadding.definition,
+        paddingPolicy.definition, paddingMinimum.definition,
         paddingMaximum.definition, paddingSize.definition, noisePolicy.definition, noisePerMinute.definition,
         noiseSize.definition, noiseBudget.definition,
     ]

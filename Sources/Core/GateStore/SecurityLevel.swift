@@ -17,6 +17,7 @@ package enum SecurityLevel {
 
     /// Everything that levels decide, in the order of the keys. Level 1 has the settings' own defaults.
     package static let parameters = [
+        Parameter(NodeSettings.compression, true, true, true, false, false),
         Parameter(NodeSettings.flightPadding, 512, 1024, 2048, 3072, 4096),
         Parameter(NodeSettings.keyVolume, 4 << 30, 4 << 30, 4 << 30, 4 << 30, 1 << 30),
         Parameter(NodeSettings.noiseBudget, 65_536, 65_536, 262_144, 1_048_576, 4_194_304),

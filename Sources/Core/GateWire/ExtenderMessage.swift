@@ -30,8 +30,11 @@ package struct ExtenderMessage: Equatable, Sendable {
         /// The payload is awaited by a person and travels in the interactive class, otherwise in bulk.
         package static let interactive = Flags(rawValue: 2)
 
-        /// Every bit that means something. 4 is kept for compression, which this version does not speak.
-        package static let known: Flags = [.receiptWanted, .interactive]
+        /// On the wire: the payload is as ``PayloadCompression`` makes it. Handed to a session: it may become so.
+        package static let compressed = Flags(rawValue: 4)
+
+        /// Every bit that means something.
+        package static let known: Flags = [.receiptWanted, .interactive, .compressed]
     }
 
     /// The class in which the message waits.

@@ -3,7 +3,7 @@
 /// | version | what it has |
 /// | --- | --- |
 /// | 1 | everything but what follows |
-/// | 2 | fresh certificates in a standing session, key update |
+/// | 2 | fresh certificates in a standing session, key update, compressed messages |
 package struct PeerVersions: Hashable, Sendable {
     package let lowest: UInt8
     package let highest: UInt8
@@ -14,6 +14,8 @@ package struct PeerVersions: Hashable, Sendable {
     package static let certificatesInSessions: UInt8 = 2
     /// The first version with key update.
     package static let keyUpdate: UInt8 = 2
+    /// The first version with compressed messages.
+    package static let compression: UInt8 = 2
 
     private static let numbers: ClosedRange<UInt8> = 1...15
 

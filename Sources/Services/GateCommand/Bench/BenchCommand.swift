@@ -12,6 +12,7 @@ struct BenchCommand: AsyncParsableCommand {
                        session.cpu, session.idle_memory
             relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
             link       one stream over a link: link.throughput, link.cpu
+            compression  messages of 64 KiB by what they hold: compression.ratio.CONTENT, with the CPU time of both ways
             cluster    handshakes and messages of --workers workers beside one, per CPU second of theirs: cluster.ratio;
                        --sessions idle peers over them, and over one more that is added: cluster.sessions
             database   point queries over links beside pgbench on the same server, and how long queries of a table of
@@ -28,7 +29,7 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link, cluster, database, soak, history
+        case handshake, session, relay, link, compression, cluster, database, soak, history
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -115,6 +116,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .link:
             let bytes = bytes(BenchCommand.linkMegabytes)
             try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
+        case .compression: try compression()
         case .cluster: try await cluster()
         case .database: try await database()
         case .soak: try await soak()
@@ -176,6 +178,18 @@ struct BenchCommand: AsyncParsableCommand {
             hops: counts, byteCount: bytes(BenchCommand.relayMegabytes), rounds: rounds,
             programs: programFolder
         ) { try $0.report(json: json) }
+    }
+
+    private func compression() throws {
+        for result in CompressionBench.run() {
+            try BenchFigure(
+                "compression.ratio.\(result.content.rawValue)", result.ratio, "of the bytes",
+                [
+                    "ms_per_mb_compressing": result.compressing / .milliseconds(1),
+                    "ms_per_mb_restoring": result.restoring / .milliseconds(1),
+                ]
+            ).report(json: json)
+        }
     }
 
     private func cluster() async throws {

@@ -197,6 +197,7 @@ final class Attachment: @unchecked Sendable {
         var flags: ExtenderMessage.Flags = []
         if message.wantsReceipt { flags.insert(.receiptWanted) }
         if message.priority == .interactive { flags.insert(.interactive) }
+        if message.compresses { flags.insert(.compressed) }
         let outlet = outlet(to: session)
         guard count(message.payload.readableBytes, outlet) else {
             return send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .overloaded)))

@@ -53,6 +53,8 @@ final class LoopContext: @unchecked Sendable {
         environment.settings.flightPadding = 0...settings[NodeSettings.flightPadding]
         environment.settings.padding = settings.padding
         environment.settings.noise = settings.noise
+        environment.settings.compressionMinimum =
+            settings[NodeSettings.compression] ? settings[NodeSettings.compressionMinimum] : nil
     }
 
     /// What sessions of this loop sealed since this was last asked.
