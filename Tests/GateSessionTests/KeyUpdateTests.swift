@@ -8,15 +8,15 @@ import Testing
 
 /// Key updates between two sessions that keep to the protocol.
 @Suite struct KeyUpdateTests {
-    static let suites = NoiseSuite.all(preferring: .mlkem768, .aesGCM)
+    static let suites = SuitePreferences.everything.suites
 
     private func pair(
         _ first: SessionSettings, _ second: SessionSettings, suite: NoiseSuite = .standard,
         versions: PeerVersions = .spoken, context: HandshakeContext = .peer, isAnonymous: Bool = false
     ) throws -> PeerPair {
         var pair = PeerPair(
-            try TestNode(1, versions: versions, suites: [suite], settings: first),
-            try TestNode(2, suites: [suite], settings: second), context: context, isAnonymous: isAnonymous)
+            try TestNode(1, versions: versions, suites: SuitePreferences(only: suite), settings: first),
+            try TestNode(2, suites: SuitePreferences(only: suite), settings: second), context: context, isAnonymous: isAnonymous)
         pair.establish()
         return pair
     }

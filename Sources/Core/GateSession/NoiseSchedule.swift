@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 
 /// When one session makes noise, and how much. A pure machine: time, random numbers and what was sent come from outside.

@@ -1,4 +1,5 @@
 import GateWire
+import NIOCore
 
 /// Compression of extenders' messages, from version 2 on. Streams are never compressed: they carry tunnels, whose two
 /// ends know nothing of each other's secrets.

@@ -325,8 +325,8 @@ package struct Session: ~Copyable {
         case .limitExceeded: end(failure, telling: .limitExceeded)
         case .keyUpdateTimedOut: end(failure, telling: .idle)
         case .closed(let reason): end(failure, telling: reason)
-        case .unintelligible, .handshakeFailed, .noCommonSuite, .certificateRefused, .notAdmitted, .handshakeTimedOut,
-            .recordRefused, .protocolViolation, .idle, .closedByPeer:
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
+            .handshakeTimedOut, .recordRefused, .protocolViolation, .idle, .closedByPeer:
             end(failure, telling: .protocolViolation)
         }
     }

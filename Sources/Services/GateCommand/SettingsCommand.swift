@@ -122,8 +122,10 @@ enum SettingListing {
         let values: [String]
     }
 
-    static let levels = Listing(
-        columns: [("KEY", { $0.key })]
-            + SecurityLevel.numbers.enumerated().map { index, level in ("LEVEL \(level)", { $0.values[index] }) },
-        rows: SecurityLevel.parameters.map { Parameter(key: $0.setting.key, values: $0.values) }, empty: "")
+    static var levels: Listing<Parameter> {
+        Listing(
+            columns: [("KEY", { $0.key })]
+                + SecurityLevel.numbers.enumerated().map { index, level in ("LEVEL \(level)", { $0.values[index] }) },
+            rows: SecurityLevel.parameters.map { Parameter(key: $0.setting.key, values: $0.values) }, empty: "")
+    }
 }
