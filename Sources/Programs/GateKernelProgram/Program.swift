@@ -40,7 +40,11 @@ struct Program: AsyncParsableCommand {
             folder: settings.credentialDirectory(join ?? name), databases: settings.database.dialled,
             program: "kernel", eventLoop: eventLoop, logger: logger)
         try await membership.join(patience: LinkMembership.startPatience)
-        let configuration = try configuration(settings, credential: membership.credential)
+        let own = membership.credential.current().name
+        let index = LocalSettings.kernelIndex(ofName: name) ?? 0
+        var configuration = try KernelConfiguration(name: own.name, node: own.node, settings, index: index)
+        configuration.credential = membership.credential
+        configuration.resumesSessions = true
         let keeper = LinkKeeper(
             target: .replicas(settings.database.dialled, credential: membership.credential), expects: .database,
             eventLoop: eventLoop, settings: .database, logger: logger)
@@ -67,19 +71,5 @@ struct Program: AsyncParsableCommand {
             serve: { try await membership.renewing(over: LinkStore(keeper.requester)) { try await kernel.run() } },
             beside: { await keeper.run() }
         ).run()
-    }
-
-    private var index: Int { LocalSettings.kernelIndex(ofName: name) ?? 0 }
-
-    private func configuration(
-        _ settings: LocalSettings, credential: LinkCredentialSource
-    ) throws -> KernelConfiguration {
-        let own = credential.current().name
-        var configuration = KernelConfiguration(name: own.name, node: own.node, settings, index: index)
-        configuration.credential = credential
-        configuration.sharedSecret = try settings.sharedSecretPath.map(SharedSecretFile.load)
-        configuration.otherSecrets = try SharedSecretFile.load(of: settings.otherSecretPaths)
-        configuration.resumesSessions = true
-        return configuration
     }
 }
