@@ -33,7 +33,10 @@ extension WorkerLink {
             link.send(.goOn(LinkGoOn(isGoing: true, attachment: number, taken: frames.takenCount)))
             return link.flush()
         }
-        if speaks { link.send(.goOn(LinkGoOn(isGoing: false, attachment: number, taken: 0))) }
+        if speaks {
+            link.send(.goOn(LinkGoOn(isGoing: false, attachment: number, taken: 0)))
+            link.flush()
+        }
         begin(anew: false)
     }
 
