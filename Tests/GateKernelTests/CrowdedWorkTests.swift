@@ -1,4 +1,3 @@
-import Dispatch
 import GateLink
 import GateLinkTransport
 import GateModel
@@ -6,7 +5,6 @@ import GateTestKit
 import GateWire
 import Logging
 import NIOCore
-import Synchronization
 import Testing
 
 @testable import GateKernel
@@ -45,14 +43,18 @@ import Testing
             let id = try await home.session(with: far)
             let session = try await home.session(id, epoch: 0)
             let kernel = home.kernel.kernel
-            // Fills each place for work that comes free.
-            let isFlooding = Mutex(true)
-            DispatchQueue.global().async { while isFlooding.withLock(\.self) { kernel.spawn {} } }
-            while kernel.spawn({}) {}
+            // Takes every place for work, and keeps it.
+            let gate = session.eventLoop.makePromise(of: Void.self)
+            defer { gate.succeed() }
+            let held: @Sendable () async -> Void = { try? await gate.futureResult.get() }
+            while kernel.spawn(held) {}
             session.eventLoop.execute { session.close(.goingAway) }
             while kernel.session(id) === session { try await Task.sleep(for: .milliseconds(1)) }
-            try await Task.sleep(for: .milliseconds(50))
-            isFlooding.withLock { $0 = false }
+            // The turn of the loop in which it was suspended is over.
+            try await session.eventLoop.submit {}.get()
+            #expect(!kernel.spawn(held), "there was no place")
+            #expect(kernel.isSuspended(id))
+            gate.succeed()
             _ = try await home.session(id, epoch: 1)
             _ = try await far.session(id, epoch: 1)
         }

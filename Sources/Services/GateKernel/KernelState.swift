@@ -23,8 +23,12 @@ final class KernelState: Sendable {
     private let circuitHost = Mutex<CircuitHost?>(nil)
     let isDraining = Mutex(false)
 
-    /// Tasks that may wait to be begun.
-    static let pendingWorkMax = 4096
+    /// Work that waits for its task or is under way.
+    private let workCount = Atomic(0)
+
+    /// The most of it, begun or not, since a dial may take half a minute: more than all sessions of a worker need that
+    /// come back at once.
+    static let workMax = 65_536
     /// What is said of work that there is no room for.
     static let tooMuchWaits = "too much work waits at this worker"
 
@@ -83,13 +87,23 @@ final class KernelState: Sendable {
         self.logger = logger
         self.metrics = metrics
         self.peers = peers
-        (pendingWork, work) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(KernelState.pendingWorkMax))
+        (pendingWork, work) = AsyncStream.makeStream(bufferingPolicy: .unbounded)  // `spawn` bounds it
     }
 
-    /// Has `body` run by a task of the service; `false` where too much waits already, and it is dropped.
+    /// Has `body` run by a task of the service; `false` where too much waits or is under way already, and it is dropped.
     @discardableResult
     func spawn(_ body: @escaping @Sendable () async -> Void) -> Bool {
-        if case .enqueued = work.yield(body) { true } else { false }
+        guard workCount.add(1, ordering: .relaxed).newValue <= KernelState.workMax else {
+            workCount.subtract(1, ordering: .relaxed)
+            return false
+        }
+        let isEnqueued = work.yield { [self] in
+            await body()
+            workCount.subtract(1, ordering: .relaxed)
+        }
+        if case .enqueued = isEnqueued { return true }
+        workCount.subtract(1, ordering: .relaxed)
+        return false
     }
 
     func finishWork() { work.finish() }
