@@ -55,9 +55,8 @@ extension RunningKernel {
             store: store, table: table, gate: gate, bans: bans, worker: configuration.name, logger: logger,
             registered: { await host.renewLease() },
             changed: {
-                let values = table.settings
-                gate.use(values)
-                for context in contexts { context.use(values) }
+                gate.use(table.settings)
+                for context in contexts { context.use(settingsOf: table) }
                 host.recheck()
             },
             banned: { host.recheck($0) })

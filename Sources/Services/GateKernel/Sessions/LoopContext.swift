@@ -33,9 +33,10 @@ final class LoopContext: @unchecked Sendable {
         eventLoop.execute { self.environment.credentials = credentials }
     }
 
-    /// Node settings changed.
-    func use(_ settings: NodeSettingValues) {
-        eventLoop.execute { self.apply(settings) }
+    /// Node settings changed. They are read on the loop: of two changes at the same moment the earlier one would else be
+    /// able to come last, and stay.
+    func use(settingsOf table: PeerTable) {
+        eventLoop.execute { self.apply(table.settings) }
     }
 
     /// Takes over what handshakes and sessions need. Handshakes that begin from now on follow it, and open sessions with
