@@ -142,7 +142,9 @@ extension PeerPair {
         _ course: Course
     ) throws {
         var changeCount = 0
-        for (place, byte) in Self.changes {
+        // Nobody reads the Noise message of an opening that gets a retry: its length is no choice.
+        let isUnread = course.takesRetry && course.flight == 1
+        for (place, byte) in Self.changes where !isUnread || place < FlightHeader.byteCount - 4 {
             let (ada, ben) = try course.nodes()
             let forger = FlightForger(dialled: ben)
             var pair = course.begin(ada, ben)

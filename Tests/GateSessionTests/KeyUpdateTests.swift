@@ -16,7 +16,8 @@ import Testing
     ) throws -> PeerPair {
         var pair = PeerPair(
             try TestNode(1, versions: versions, suites: SuitePreferences(only: suite), settings: first),
-            try TestNode(2, suites: SuitePreferences(only: suite), settings: second), context: context, isAnonymous: isAnonymous)
+            try TestNode(2, suites: SuitePreferences(only: suite), settings: second), context: context,
+            isAnonymous: isAnonymous)
         pair.establish()
         return pair
     }
@@ -188,7 +189,7 @@ import Testing
     }
 
     /// Both sides write as fast as they may, pieces of any size arrive at any moment, and both renew keys all the time.
-    @Test(arguments: 1...8) func `under full load in both directions nothing is lost, repeated or held up`(
+    @Test(arguments: 1...3) func `under full load in both directions nothing is lost, repeated or held up`(
         _ seed: UInt64
     ) throws {
         var random = SeededRandom(seed: seed)
