@@ -2,6 +2,7 @@ import GateModel
 import GateStore
 import GateTransport
 import Logging
+import Synchronization
 
 /// Keeps what handshakes ask for as it is in the database: settings, what was decided about peers and
 /// addresses, and bans.
@@ -19,6 +20,8 @@ struct KernelFeed: Sendable {
     let changed: @Sendable () -> Void
     /// Told after somebody was banned, or is no more.
     let banned: @Sendable (AccessSubject) -> Void
+    /// What was read later is taken over later: nothing old stays in force.
+    private let turns = Turns()
 
     /// Pause before a watch that broke is begun again.
     static let retry = Duration.milliseconds(500)
@@ -42,6 +45,12 @@ struct KernelFeed: Sendable {
 
     /// Reads everything once.
     func fill() async throws(StoreFailure) {
+        await turns.take()
+        defer { turns.leave() }
+        try await readAll()
+    }
+
+    private func readAll() async throws(StoreFailure) {
         table.use(try await store.values())
         var decisions: [NodeUUID: PeerAccess] = [:]
         for access in [PeerAccess.allowed, .denied] {
@@ -71,8 +80,11 @@ struct KernelFeed: Sendable {
 
     /// Takes over what one change is about; asked again it does no harm.
     func apply(_ change: StoreChange) async throws(StoreFailure) {
+        if case .changed(.workers, worker) = change { return await registered() }
+        await turns.take()
+        defer { turns.leave() }
         switch change {
-        case .resynchronise: try await fill()
+        case .resynchronise: return try await readAll()
         case .changed(.settings, _): table.use(try await store.values())
         case .changed(.peers, let key):
             guard let node = NodeUUID(text: key) else { return }
@@ -82,9 +94,37 @@ struct KernelFeed: Sendable {
             guard let subject = AccessSubject(text: key) else { return }
             bans.use(try await store.ban(of: subject), of: subject, at: SystemClock.wall())
             return banned(subject)
-        case .changed(.workers, worker): return await registered()
         case .changed: return
         }
         changed()
+    }
+}
+
+/// Lets one task at a time pass, in the order in which they came.
+private final class Turns: Sendable {
+    private struct State {
+        var isTaken = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func take() async {
+        await withCheckedContinuation { turn in
+            let isFree = state.withLock { state in
+                if state.isTaken { state.waiting.append(turn) }
+                defer { state.isTaken = true }
+                return !state.isTaken
+            }
+            if isFree { turn.resume() }
+        }
+    }
+
+    func leave() {
+        let next = state.withLock { state in
+            state.isTaken = !state.waiting.isEmpty
+            return state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+        }
+        next?.resume()
     }
 }
