@@ -85,6 +85,18 @@ private let other = NodeUUID(UUIDBytes(high: 1, low: 2))
         #expect(judged([uri(.kernel)]) == .success(LinkName(node: node, role: .kernel, name: "a") ?? fallback))
     }
 
+    @Test func `of the expected role only the process that was dialled is, where one was`() {
+        let name = LinkName(node: node, role: .kernel, name: "a") ?? fallback
+        for (process, verdict) in [("a", .success(name)), ("b", .failure(.otherProcess(name, dialled: "b")))]
+            as [(String, Result<LinkName, LinkDistrust>)]
+        {
+            #expect(
+                LinkJudgement.judge(
+                    uris: [uri(.kernel)], validity: validity, node: node, roles: [.kernel], process: process, at: now)
+                    == verdict)
+        }
+    }
+
     @Test func `everything else is not, and says why`() {
         #expect(judged([]) == .failure(.noName))
         #expect(judged([uri(.kernel), uri(.kernel)]) == .failure(.severalNames))

@@ -26,17 +26,35 @@ func withServer(
 
 func keeper(
     _ endpoint: Endpoint, _ credential: LinkCredentialSource, events: EventBook, log: LogBook = LogBook(),
-    attach: LinkAttach? = attach, expects: LinkRoleKind = .kernel
+    attach: LinkAttach? = attach, expects: LinkRoleKind = .kernel, process: String? = nil
 ) -> LinkKeeper {
     LinkKeeper(
-        target: .network(endpoint, credential: credential), expects: expects, attach: attach, eventLoop: loops.next(),
-        makeDelegate: events.makeDelegate, logger: log.logger)
+        target: .network(endpoint, credential: credential), expects: expects, process: process, attach: attach,
+        eventLoop: loops.next(), makeDelegate: events.makeDelegate, logger: log.logger)
 }
 
 @Suite(.timeLimit(.minutes(1))) struct Links {
     private let authority: LinkAuthority
 
     init() throws { authority = try LinkAuthority.create(node: ownNode) }
+
+    @Test func `who took over a process's address is not taken for it`() async throws {
+        let log = LogBook()
+        let credential = try issue(.extender(socks5), "socks5-1", by: authority)
+        try await withServer(authority, events: EventBook()) { server in
+            let wrong = keeper(server.endpoint, credential, events: EventBook(), log: log, process: "kernel-2")
+            let events = EventBook()
+            let right = keeper(server.endpoint, credential, events: events, process: "kernel-1")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await wrong.run() }
+                group.addTask { await right.run() }
+                #expect(await events.opened() != nil)
+                let reason = "otherProcess: kernel-1 answers where kernel-2 was"
+                #expect(await log.line(with: reason).contains("link"))
+                group.cancelAll()
+            }
+        }
+    }
 
     @Test(arguments: ["127.0.0.1", "::1"])
     func `an extender attaches and frames go both ways`(host: String) async throws {

@@ -59,6 +59,8 @@ package enum LinkDistrust: Error, Hashable, Sendable, CustomStringConvertible {
     case notYetValid
     /// The certificate of this name has a role that is not dialled or served here; those are.
     case wrongRole(LinkName, served: Set<LinkRoleKind>)
+    /// The certificate is of another process than the one that is said to listen there.
+    case otherProcess(LinkName, dialled: String)
 
     package var description: String {
         switch self {
@@ -72,6 +74,8 @@ package enum LinkDistrust: Error, Hashable, Sendable, CustomStringConvertible {
         case .wrongRole(let name, let served):
             "wrongRole: the certificate of \(name) is for role \(name.role.kind.rawValue), and only "
                 + served.map(\.rawValue).sorted().joined(separator: ", ") + " is taken here"
+        case .otherProcess(let name, let dialled):
+            "otherProcess: \(name.name) answers where \(dialled) was; its address has another owner now"
         }
     }
 }

@@ -9,8 +9,11 @@ package enum LinkJudgement {
     ///   - validity: the leaf's first and last second.
     ///   - node: our own node, which is the only trust domain.
     ///   - roles: what we dialled, or what we serve.
+    ///   - process: the name of the process that we dialled; `nil` where any of its role will do. Addresses change hands:
+    ///     who comes later at one is not who was there.
     package static func judge(
-        uris: [String], validity: ClosedRange<UnixTime>, node: NodeUUID, roles: Set<LinkRoleKind>, at now: UnixTime
+        uris: [String], validity: ClosedRange<UnixTime>, node: NodeUUID, roles: Set<LinkRoleKind>,
+        process: String? = nil, at now: UnixTime
     ) -> Result<LinkName, LinkDistrust> {
         guard let uri = uris.first else { return .failure(.noName) }
         guard uris.count == 1 else { return .failure(.severalNames) }
@@ -19,6 +22,7 @@ package enum LinkJudgement {
         guard now >= validity.lowerBound else { return .failure(.notYetValid) }
         guard now <= validity.upperBound else { return .failure(.expired) }
         guard roles.contains(name.role.kind) else { return .failure(.wrongRole(name, served: roles)) }
+        if let process, name.name != process { return .failure(.otherProcess(name, dialled: process)) }
         return .success(name)
     }
 }

@@ -15,7 +15,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
 
     /// What differs between the side that dialled and the other.
     enum Side: Sendable {
-        case dialled(expects: LinkRoleKind, attach: LinkAttach?, requester: LinkRequester)
+        case dialled(expects: LinkRoleKind, process: String?, attach: LinkAttach?, requester: LinkRequester)
         case accepted
     }
 
@@ -137,14 +137,14 @@ final class LinkChannelHandler: ChannelInboundHandler {
 
     private func handshakeCompleted(_ context: ChannelHandlerContext) {
         guard case .securing = phase else { return }
-        let roles: Set<LinkRoleKind>
+        let (roles, process): (Set<LinkRoleKind>, String?)
         switch side {
-        case .dialled(let expects, _, _): roles = [expects]
-        case .accepted: roles = service.accepts
+        case .dialled(let expects, let dialled, _, _): (roles, process) = ([expects], dialled)
+        case .accepted: (roles, process) = (service.accepts, nil)
         }
         do {
             let (name, notAfter) = try LinkTrust.judge(
-                context.shownCertificate, node: own.node, roles: roles, at: .now())
+                context.shownCertificate, node: own.node, roles: roles, process: process, at: .now())
             greet(LinkPeer(name: name, notAfter: notAfter, address: context.remoteText))
         } catch {
             endAndSay(.notTrusted(error))
@@ -154,7 +154,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
     private func greet(_ peer: LinkPeer) {
         switch side {
         case .accepted: phase = .receiving(LinkReception(peer.name), peer)
-        case .dialled(_, let attach, _):
+        case .dialled(_, _, let attach, _):
             phase = .greeting(LinkGreeting(attach: attach), peer)
             let requestsMax = UInt32(clamping: service.requestsMax)
             write(.hello(LinkHello(versions: .current, program: service.program, requestsMax: requestsMax)))
@@ -208,7 +208,7 @@ final class LinkChannelHandler: ChannelInboundHandler {
             write(frame)
             flushFrames()
         case .open(let welcome, let attached):
-            guard case .dialled(_, let attach, let requester) = side else { return }
+            guard case .dialled(_, _, let attach, let requester) = side else { return }
             let terms = Link.Terms(
                 isDialled: true, grant: welcome.grant, attach: attach, attached: attached,
                 requestsMax: Int(welcome.requestsMax), version: welcome.version)

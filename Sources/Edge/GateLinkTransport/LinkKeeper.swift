@@ -26,6 +26,7 @@ package final class LinkKeeper: Sendable {
     package let requester: LinkRequester
     private let target: LinkTarget
     private let expects: LinkRoleKind
+    private let process: String?
     private let attach: LinkAttach?
     private let service: LinkService
     private let settings: LinkSettings
@@ -36,19 +37,21 @@ package final class LinkKeeper: Sendable {
 
     /// - Parameters:
     ///   - expects: the role that must answer.
+    ///   - process: the name that must answer, as the last part of its certificate's; `nil`: any of the role.
     ///   - attach: set to serve as an extender; the link opens when that is granted.
     ///   - eventLoop: where the link, its delegate and the requester live; the loop of a posix event loop group.
     ///   - makeDelegate: makes who takes the frames, anew for each link, on the loop.
     ///   - responder: answers what the other side asks, if it may.
     ///   - missed: told why, each time that no link came to be over the network; the keeper tries on.
     package init(
-        target: LinkTarget, expects: LinkRoleKind, attach: LinkAttach? = nil, eventLoop: any EventLoop,
-        program: String = "quantumgate", settings: LinkSettings = LinkSettings(),
+        target: LinkTarget, expects: LinkRoleKind, process: String? = nil, attach: LinkAttach? = nil,
+        eventLoop: any EventLoop, program: String = "quantumgate", settings: LinkSettings = LinkSettings(),
         makeDelegate: (@Sendable (LinkPeer, any EventLoop) -> any LinkDelegate)? = nil,
         responder: (any LinkResponder)? = nil, missed: @escaping @Sendable (String) -> Void = { _ in }, logger: Logger
     ) {
         self.target = target
         self.expects = expects
+        self.process = process
         self.attach = attach
         self.eventLoop = eventLoop
         self.settings = settings
@@ -141,7 +144,9 @@ package final class LinkKeeper: Sendable {
                     let tls = try NIOSSLClientHandler(context: credential.clientContext, serverHostname: nil)
                     return try AcceptedLink.install(
                         on: channel, tls: tls,
-                        side: .dialled(expects: self.expects, attach: self.attach, requester: self.requester),
+                        side: .dialled(
+                            expects: self.expects, process: self.process, attach: self.attach,
+                            requester: self.requester),
                         service: self.service, settings: settings, own: credential, source: source, logger: self.logger)
                 }
             }

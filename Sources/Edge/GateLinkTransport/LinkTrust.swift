@@ -32,12 +32,13 @@ struct LinkLeaf {
 enum LinkTrust {
     /// Who the other side is, and until when; or why it is not believed.
     static func judge(
-        _ certificate: NIOSSLCertificate?, node: NodeUUID, roles: Set<LinkRoleKind>, at now: UnixTime
+        _ certificate: NIOSSLCertificate?, node: NodeUUID, roles: Set<LinkRoleKind>, process: String? = nil,
+        at now: UnixTime
     ) throws(LinkDistrust) -> (name: LinkName, notAfter: UnixTime) {
         guard let certificate, let bytes = try? certificate.toDERBytes() else { throw .unreadable }
         let leaf = try LinkLeaf(derBytes: bytes)
         let name = try LinkJudgement.judge(
-            uris: leaf.uris, validity: leaf.validity, node: node, roles: roles, at: now
+            uris: leaf.uris, validity: leaf.validity, node: node, roles: roles, process: process, at: now
         ).get()
         return (name, leaf.validity.upperBound)
     }

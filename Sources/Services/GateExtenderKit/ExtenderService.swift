@@ -182,7 +182,7 @@ public final class ExtenderService: Service {
             for await update in updates {
                 let (begun, hasMissing) = roster.update(update, at: .now)
                 for (address, link) in begun {
-                    let keeper = keeper(.network(address.endpoint, credential: credential))
+                    let keeper = keeper(.network(address.endpoint, credential: credential), of: address.name)
                     group.addTask { await link.run { await keeper.run() } }
                 }
                 guard update != nil, hasMissing else { continue }
@@ -194,10 +194,10 @@ public final class ExtenderService: Service {
         }
     }
 
-    private func keeper(_ target: LinkTarget) -> LinkKeeper {
+    private func keeper(_ target: LinkTarget, of worker: String? = nil) -> LinkKeeper {
         let place = WorkerPlace(core: core)
         return LinkKeeper(
-            target: target, expects: .kernel,
+            target: target, expects: .kernel, process: worker,
             attach: LinkAttach(
                 extender: core.extender, name: core.name, replica: core.replica, capabilities: [LinkAttach.goesOn]),
             eventLoop: core.eventLoop, program: core.name,
