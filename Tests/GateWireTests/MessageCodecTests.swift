@@ -148,7 +148,7 @@ import Testing
         #expect(bytes.readableBytes == 0)
     }
 
-    @Test(arguments: [20, 100, 255] as [UInt8]) func `an unknown type is refused`(_ type: UInt8) {
+    @Test(arguments: [23, 100, 255] as [UInt8]) func `an unknown type is refused`(_ type: UInt8) {
         var bytes = ByteBuffer(bytes: [type, 0, 0])
         #expect(throws: WireFailure.unknownType(type)) { try MessageCodec.decode(&bytes) }
     }
