@@ -87,6 +87,18 @@ import Testing
         #expect(came == Array(1...UInt32(came.count)), "seed \(seed)")
     }
 
+    @Test func `what is too little for a word is told late, once`() {
+        var taker = AttachmentFrames()
+        #expect(!taker.owesWord)
+        #expect(taker.lateWord() == nil)
+        taker.received(.streamFinish(alias: 1))
+        #expect(taker.owesWord)
+        #expect(taker.word() == nil)
+        #expect(taker.lateWord() == 1)
+        #expect(!taker.owesWord)
+        #expect(taker.lateWord() == nil)
+    }
+
     @Test func `only what broke goes on`() {
         let breaks: [LinkFailure] = [
             .connection("reset"), .goneAway(LinkGoAway(code: .unresponsive, reason: "")),

@@ -25,6 +25,8 @@ package struct AttachmentFrames {
     /// So much is taken before the other side is told; the other side keeps that much for nothing.
     package static let framesPerWord = 32
     package static let bytesPerWord = 256 << 10
+    /// A smaller rest is told after so long, so that what passed through is not kept while nothing follows.
+    package static let wordPause = TimeAmount.milliseconds(500)
 
     package init() {}
 
@@ -51,6 +53,15 @@ package struct AttachmentFrames {
         guard untoldFrames >= AttachmentFrames.framesPerWord || untoldBytes >= AttachmentFrames.bytesPerWord else {
             return nil
         }
+        return lateWord()
+    }
+
+    /// Whether something was taken that the other side was not told.
+    package var owesWord: Bool { untoldFrames > 0 }
+
+    /// The count to tell the other side after ``wordPause``, if anything was taken since it was told last.
+    package mutating func lateWord() -> UInt64? {
+        guard owesWord else { return nil }
         untoldFrames = 0
         untoldBytes = 0
         return takenCount

@@ -66,6 +66,13 @@ extension WorkerLink {
         }
     }
 
+    /// Tells the worker what was taken of its frames, a while after the first of them.
+    func tellLater() {
+        guard !isTelling else { return }
+        isTelling = true
+        eventLoop.assumeIsolated().scheduleTask(in: AttachmentFrames.wordPause) { [weak self] in self?.tell() }
+    }
+
     /// Whether streams and sessions may be carried here, now or in a moment.
     var isAttached: Bool {
         switch stand {

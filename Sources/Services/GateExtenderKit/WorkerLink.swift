@@ -21,6 +21,8 @@ package final class WorkerLink {
     let number = UInt64.random(in: .min ... .max)
     /// What was sent and may not have come, and what came.
     var frames = AttachmentFrames()
+    /// Whether the worker will soon be told what was taken of its frames.
+    var isTelling = false
     private var witness: LinkWitness?
     private var streams: [UInt32: LinkedStream] = [:]
     private var nextAlias: UInt32 = 1
@@ -181,8 +183,18 @@ extension WorkerLink: LinkDelegate {
         if isKeeping, let count = frames.word() {
             isFlushDue = true
             link.send(.taken(count: count))
+        } else if isKeeping, frames.owesWord {
+            tellLater()
         }
         flush()
+    }
+
+    /// What is left to say of frames that were taken.
+    func tell() {
+        isTelling = false
+        guard isCarried, let link, let count = frames.lateWord() else { return }
+        link.send(.taken(count: count))
+        link.flush()
     }
 
     private func endBatch() {

@@ -60,4 +60,17 @@ extension Attachment {
     private func breakOff(_ frame: LinkFrame) {
         wire?.close(LinkGoAway(code: .protocolFault, reason: "\(LinkFailure.protocolFault(frame.unexpected))"))
     }
+
+    /// Tells the replica what was taken of its frames, a while after the first of them.
+    func tellLater() {
+        guard !isTelling else { return }
+        isTelling = true
+        eventLoop.assumeIsolated().scheduleTask(in: AttachmentFrames.wordPause) { [weak self] in
+            guard let self else { return }
+            isTelling = false
+            guard let wire, let count = frames.lateWord() else { return }
+            wire.send(.taken(count: count))
+            wire.flush()
+        }
+    }
 }

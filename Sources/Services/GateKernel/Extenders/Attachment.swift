@@ -23,6 +23,8 @@ final class Attachment: @unchecked Sendable {
     private(set) var wire: AttachmentWire?
     /// What was sent and may not have come, and what came.
     var frames = AttachmentFrames()
+    /// Whether the replica will soon be told what was taken of its frames.
+    var isTelling = false
     /// Ends an attachment whose replica does not come back.
     var ending: Scheduled<Void>?
     private(set) var isOver = false
@@ -119,6 +121,8 @@ final class Attachment: @unchecked Sendable {
         if number != nil, let count = frames.word() {
             wire?.send(.taken(count: count))
             hasAnswered = true
+        } else if number != nil, frames.owesWord {
+            tellLater()
         }
         if hasAnswered { wire?.flush() }
         hasAnswered = false
