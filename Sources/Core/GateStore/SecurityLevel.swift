@@ -27,9 +27,10 @@ package enum SecurityLevel {
         Parameter(NodeSettings.paddingMaximum, 64, 128, 256, 384, 512),
     ]
 
-    /// The value of a setting at a level; `nil` where levels do not decide it.
-    package static func value(of key: String, at level: Int) -> String? {
-        guard numbers.contains(level) else { return nil }
-        return parameters.first { $0.setting.key == key }?.values[level - numbers.lowerBound]
+    /// By key, the values that a level gives; none at the first, which has the defaults.
+    package static func values(at level: Int) -> [String: String] {
+        guard numbers.contains(level), level > numbers.lowerBound else { return [:] }
+        let index = level - numbers.lowerBound
+        return Dictionary(uniqueKeysWithValues: parameters.map { ($0.setting.key, $0.values[index]) })
     }
 }

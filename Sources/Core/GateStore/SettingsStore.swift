@@ -62,7 +62,11 @@ package func nextVersion(
 
 /// The values of all settings at one moment.
 package struct NodeSettingValues: Sendable, Equatable {
+    /// By key: what was set, else what the security level gives. Defaults are left out: handshakes read them as they are.
     private let texts: [String: String]
+    private let setKeys: Set<String>
+    /// The security level.
+    package let securityLevel: Int
 
     /// Takes what is set; keys of another version and values that this version refuses count as not set.
     package init(rows: [SettingRow]) {
@@ -71,7 +75,10 @@ package struct NodeSettingValues: Sendable, Equatable {
             guard let value = row.value, let definition = try? NodeSettings.definition(of: row.key) else { continue }
             if (try? definition.check(value)) != nil { texts[row.key] = value }
         }
-        self.texts = texts
+        let level = NodeSettings.securityLevel
+        securityLevel = texts[level.definition.key].flatMap(Int.read) ?? level.fallback
+        setKeys = Set(texts.keys)
+        self.texts = texts.merging(SecurityLevel.values(at: securityLevel)) { set, _ in set }
     }
 
     /// All defaults.
@@ -79,27 +86,21 @@ package struct NodeSettingValues: Sendable, Equatable {
 
     /// The value of one setting: what was set, else what the security level gives it, else its default.
     package subscript<Value>(key: SettingKey<Value>) -> Value {
-        Value.read(text(of: key.definition)) ?? key.fallback
+        texts[key.definition.key].flatMap(Value.read) ?? key.fallback
     }
 
     /// The text form of one setting's value.
     package func text(of definition: SettingDefinition) -> String {
-        texts[definition.key] ?? fallback(of: definition)
+        texts[definition.key] ?? definition.fallback
     }
 
     /// The text form of the value that a setting has, or would have, while nobody sets another.
     package func fallback(of definition: SettingDefinition) -> String {
-        SecurityLevel.value(of: definition.key, at: securityLevel) ?? definition.fallback
+        SecurityLevel.values(at: securityLevel)[definition.key] ?? definition.fallback
     }
 
     /// Whether somebody set the setting.
-    package func isSet(_ definition: SettingDefinition) -> Bool { texts[definition.key] != nil }
-
-    /// The security level.
-    package var securityLevel: Int {
-        let key = NodeSettings.securityLevel
-        return texts[key.definition.key].flatMap(Int.read) ?? key.fallback
-    }
+    package func isSet(_ definition: SettingDefinition) -> Bool { setKeys.contains(definition.key) }
 
     /// Keys of settings that were set to something else than what the security level gives them. With any the level is
     /// a custom one.
