@@ -53,10 +53,9 @@ final class WorkerRegistry: Sendable {
     static let unwrittenPause = Duration.milliseconds(20)
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
-    /// Pause after each writing, in parts of what it took, however many ask for the next: what came meanwhile goes in one.
-    /// Short, since the sessions that came are lost with the worker until they are written down.
-    static let writePauseFactor = 4
-    static let writePauseMax = Duration.milliseconds(50)
+    /// Pause after each writing, however many ask for the next: what came meanwhile goes in one, and a writing costs as
+    /// much as a handshake or two. Short, since the sessions that came are lost with the worker until they are written down.
+    static let writePause = Duration.milliseconds(30)
     /// How long the database is asked again whether a session may go on.
     static let resumePatience = Duration.seconds(5)
     /// Pause before it is.
@@ -131,10 +130,8 @@ final class WorkerRegistry: Sendable {
                     await renew()
                     nextRenewal = .now + renewalInterval
                 }
-                let start = ContinuousClock.now
                 await write()
-                let pause = (ContinuousClock.now - start) * WorkerRegistry.writePauseFactor
-                try? await Task.sleep(for: min(pause, WorkerRegistry.writePauseMax))
+                try? await Task.sleep(for: WorkerRegistry.writePause)
             }
             group.cancelAll()
         }
