@@ -9,7 +9,7 @@ import Testing
 @Suite struct StreamTableTests {
     @Test func `an opener may send before it has credit, and not a byte more`() {
         var table = StreamTable(role: .responder)
-        #expect(table.receivedOpen(1, priority: .bulk, credit: 0) == nil)
+        #expect(table.receivedOpen(1, of: ShippedExtender.socks5, priority: .bulk, credit: 0) == nil)
         #expect(table.received(65_536, of: 1).isAccepted)
         #expect(table.received(1, of: 1).failure == .limitExceeded)
     }
@@ -18,14 +18,14 @@ import Testing
         var table = StreamTable(role: .responder)
         #expect(table.received(1, of: 1).failure == .protocolViolation)
         #expect(table.received(1, of: 2).failure == .protocolViolation)
-        _ = table.receivedOpen(1, priority: .bulk, credit: 0)
+        _ = table.receivedOpen(1, of: ShippedExtender.socks5, priority: .bulk, credit: 0)
         _ = table.remove(1)
         #expect(table.received(1, of: 1).isIgnored)
     }
 
     @Test func `nothing comes after a finish`() {
         var table = StreamTable(role: .responder)
-        _ = table.receivedOpen(1, priority: .bulk, credit: 0)
+        _ = table.receivedOpen(1, of: ShippedExtender.socks5, priority: .bulk, credit: 0)
         #expect(table.receivedFinish(of: 1).isAccepted)
         #expect(table.received(1, of: 1).failure == .protocolViolation)
         #expect(table.receivedFinish(of: 1).failure == .protocolViolation)
@@ -34,11 +34,11 @@ import Testing
     @Test func `so many streams are open at once and no more`() {
         var table = StreamTable(role: .responder)
         for number in 0..<UInt32(WireLimits.streamsMax) {
-            #expect(table.receivedOpen(2 * number + 1, priority: .bulk, credit: 0) == nil)
+            #expect(table.receivedOpen(2 * number + 1, of: ShippedExtender.socks5, priority: .bulk, credit: 0) == nil)
         }
-        #expect(table.receivedOpen(9999, priority: .bulk, credit: 0) == .limitExceeded)
+        #expect(table.receivedOpen(9999, of: ShippedExtender.socks5, priority: .bulk, credit: 0) == .limitExceeded)
         _ = table.remove(1)
-        #expect(table.receivedOpen(9999, priority: .bulk, credit: 0) == nil)
+        #expect(table.receivedOpen(9999, of: ShippedExtender.socks5, priority: .bulk, credit: 0) == nil)
     }
 }
 

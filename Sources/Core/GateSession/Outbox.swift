@@ -2,8 +2,8 @@ import GateModel
 import GateWire
 import NIOCore
 
-/// What waits to be sent, most urgent first: control, interactive, bulk. Flows of one class (streams, extenders'
-/// messages, cells) take turns.
+/// What waits to be sent, most urgent first: control, interactive, bulk. Extenders of one class take turns, and so do the
+/// flows of each (streams, messages).
 struct Outbox {
     /// What a flow may put into a record at once while others of its class wait.
     static let turnBytes = 8192
@@ -12,18 +12,12 @@ struct Outbox {
     /// Bytes of control messages that may wait, as encoded: whoever makes us answer and does not read costs no more.
     static let controlBytesMax = 256 * 1024
 
-    private enum Flow: Equatable {
-        case stream(UInt32)
-        case messages(MessageFlowKey)
-        case cells
-    }
-
     private var control = Fifo<SessionMessage>()
     private var controlBytes = 0
     /// The number of the last ping that was not answered yet: the only one that is answered.
     private var pong: UInt64?
-    private var interactive = Fifo<Flow>()
-    private var bulk = Fifo<Flow>()
+    private var interactive = TurnRing()
+    private var bulk = TurnRing()
     private var messages: [MessageFlowKey: MessageFlow] = [:]
     private var messageBytes = 0
     private var load = PartialLoad()
@@ -53,13 +47,14 @@ struct Outbox {
         precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has its bound")
         let key = MessageFlowKey(extender: message.extender, priority: message.priority)
         messageBytes += message.payload.readableBytes
-        if messages[key, default: MessageFlow()].append(message) { ring(.messages(key), key.priority) }
+        let isFirst = messages[key, default: MessageFlow()].append(message)
+        if isFirst { ring(.messages(key), of: key.extender, key.priority) }
     }
 
     mutating func append(cells new: ByteBuffer) {
         precondition(new.readableBytes % WireLimits.cellBytes == 0, "cells come whole")
         guard new.readableBytes > 0 else { return }
-        if cells.isEmpty { ring(.cells, .bulk) }
+        if cells.isEmpty { ring(.cells, of: nil, .bulk) }
         cells.append(new)
         cellBytes += new.readableBytes
     }
@@ -75,7 +70,7 @@ struct Outbox {
     mutating func wake(_ alias: UInt32, _ stream: inout StreamState) {
         guard !stream.isInRing, stream.isSendable else { return }
         stream.isInRing = true
-        ring(.stream(alias), stream.priority)
+        ring(.stream(alias), of: stream.extender, stream.priority)
     }
 
     /// To be called when a stream is dropped with bytes still waiting.
@@ -84,8 +79,8 @@ struct Outbox {
     /// Drops everything: only what is appended after it will be sent.
     mutating func removeAll() { self = Outbox() }
 
-    private mutating func ring(_ flow: Flow, _ priority: Priority) {
-        if priority == .interactive { interactive.append(flow) } else { bulk.append(flow) }
+    private mutating func ring(_ flow: TurnRing.Flow, of extender: ExtenderID?, _ priority: Priority) {
+        if priority == .interactive { interactive.append(flow, of: extender) } else { bulk.append(flow, of: extender) }
     }
 
     // MARK: Making a record
@@ -112,12 +107,13 @@ struct Outbox {
 
     private mutating func fill(
         _ output: inout ByteBuffer, end: Int, streams: inout StreamTable,
-        from ring: WritableKeyPath<Outbox, Fifo<Flow>>
+        from ring: WritableKeyPath<Outbox, TurnRing>
     ) {
-        // A flow that can't use the room (whole cells, parts beyond the bound) is passed over; once all were, it ends.
+        // A flow that can't use the room (whole cells, parts beyond the bound) is passed over. No extender has two such in
+        // one class, so after two rounds without a byte it ends.
         var passedOver = 0
-        while end - output.writerIndex >= Outbox.leastRoom, passedOver < self[keyPath: ring].count,
-            let flow = self[keyPath: ring].popFirst()
+        while end - output.writerIndex >= Outbox.leastRoom, passedOver < 2 * self[keyPath: ring].memberCount,
+            let (flow, extender) = self[keyPath: ring].take()
         {
             let start = output.writerIndex
             let room = end - start
@@ -128,7 +124,7 @@ struct Outbox {
                 case .messages(let key): sendMessages(key, &output, turn)
                 case .cells: sendCells(&output, room)
                 }
-            if isStillSendable { self[keyPath: ring].append(flow) }
+            if isStillSendable { self[keyPath: ring].append(flow, of: extender) }
             passedOver = output.writerIndex == start && isStillSendable ? passedOver + 1 : 0
         }
     }

@@ -104,8 +104,8 @@ package struct Session: ~Copyable {
         case .keyRequest, .keyReply, .keySwitch: break  // the session's own
         case .message(let message): outbox.append(message: compressed(message))
         case .cells(let cells): outbox.append(cells: cells)
-        case .streamOpen(let alias, _, _, let priority, let credit):
-            streams.open(alias, priority: priority, credit: credit)
+        case .streamOpen(let alias, _, let extender, let priority, let credit):
+            streams.open(alias, of: extender, priority: priority, credit: credit)
             outbox.append(control: message)
         case .streamData(let alias, let data):
             guard data.readableBytes > 0 else { return }
@@ -122,7 +122,7 @@ package struct Session: ~Copyable {
         case .streamDone(let alias):
             if streams.sendDone(of: alias) { outbox.append(control: message) }
         case .streamResume(let alias, let resume):
-            guard streams.sendResume(alias, priority: resume.priority, standing: resume.standing) else { return }
+            guard streams.sendResume(alias, resume) else { return }
             outbox.append(control: message)
         case .streamReset(let alias, _):
             guard let stream = streams.remove(alias) else { return }
@@ -251,8 +251,9 @@ package struct Session: ~Copyable {
         case .keyReply(let reply): return follow(keys.received(reply: reply))
         case .message, .keySwitch: return .protocolViolation  // come here by other ways
         case .resumed, .extenders, .receipt, .cells, .circuitCredit, .circuitDestroy: events.append(.message(message))
-        case .streamOpen(let alias, _, _, let priority, let credit):
-            if let failure = streams.receivedOpen(alias, priority: priority, credit: credit) { return failure }
+        case .streamOpen(let alias, _, let extender, let priority, let credit):
+            let failure = streams.receivedOpen(alias, of: extender, priority: priority, credit: credit)
+            if let failure { return failure }
             events.append(.message(message))
         case .streamCredit(let alias, let limit):
             guard streams.wasOpened(alias) else { return .protocolViolation }
@@ -277,7 +278,7 @@ package struct Session: ~Copyable {
             case .refused(let failure): return failure
             }
         case .streamResume(let alias, let resume):
-            switch streams.receivedResume(alias, priority: resume.priority, standing: resume.standing) {
+            switch streams.receivedResume(alias, resume) {
             case .accepted: events.append(.message(message))
             case .ignored: break
             case .refused(let failure): return failure

@@ -4,6 +4,8 @@ import NIOCore
 
 /// One stream as the session sees it: what waits to be sent, and both sides' credit.
 struct StreamState {
+    /// Whose it is, and in which class.
+    let extender: ExtenderID
     let priority: Priority
     /// Bytes that wait, in order.
     var waiting = Fifo<ByteBuffer>()
@@ -26,7 +28,8 @@ struct StreamState {
 
     enum Finish { case open, waiting, sent }
 
-    init(priority: Priority, sendLimit: UInt64, receiveLimit: UInt64) {
+    init(extender: ExtenderID, priority: Priority, sendLimit: UInt64, receiveLimit: UInt64) {
+        self.extender = extender
         self.priority = priority
         self.sendLimit = sendLimit
         self.receiveLimit = receiveLimit

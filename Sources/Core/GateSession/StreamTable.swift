@@ -50,20 +50,24 @@ struct StreamTable {
     }
 
     /// A stream of this side's; `credit` is what it grants.
-    mutating func open(_ alias: UInt32, priority: Priority, credit: UInt64) {
+    mutating func open(_ alias: UInt32, of extender: ExtenderID, priority: Priority, credit: UInt64) {
         precondition(isOwn(alias) && states[alias] == nil, "a stream is opened under a new alias of this side's")
         nextOwn = max(nextOwn, alias + 2)
         ownOpenCount += 1
-        states[alias] = StreamState(priority: priority, sendLimit: StreamLimits.openerCredit, receiveLimit: credit)
+        states[alias] = StreamState(
+            extender: extender, priority: priority, sendLimit: StreamLimits.openerCredit, receiveLimit: credit)
     }
 
     /// A stream of the other side's; `credit` is what it grants.
-    mutating func receivedOpen(_ alias: UInt32, priority: Priority, credit: UInt64) -> SessionFailure? {
+    mutating func receivedOpen(
+        _ alias: UInt32, of extender: ExtenderID, priority: Priority, credit: UInt64
+    ) -> SessionFailure? {
         guard !isOwn(alias), alias > lastPeer else { return .protocolViolation }
         guard peerOpenCount < WireLimits.streamsMax else { return .limitExceeded }
         lastPeer = alias
         peerOpenCount += 1
-        states[alias] = StreamState(priority: priority, sendLimit: credit, receiveLimit: StreamLimits.openerCredit)
+        states[alias] = StreamState(
+            extender: extender, priority: priority, sendLimit: credit, receiveLimit: StreamLimits.openerCredit)
         return nil
     }
 
@@ -110,35 +114,37 @@ struct StreamTable {
 
     /// This side says where its end of a stream of an earlier epoch stands: first, under a new alias of its own, or as
     /// the answer. `false` where the stream is gone.
-    mutating func sendResume(_ alias: UInt32, priority: Priority, standing: StreamStanding) -> Bool {
+    mutating func sendResume(_ alias: UInt32, _ resume: StreamResume) -> Bool {
         if isOwn(alias) {
-            open(alias, priority: priority, credit: 0)
+            open(alias, of: resume.extender, priority: resume.priority, credit: 0)
             states[alias]?.isResuming = true
-            states[alias]?.stand(own: standing)
+            states[alias]?.stand(own: resume.standing)
             return true
         }
         guard let index = states.index(forKey: alias), states.values[index].isResuming else { return false }
         states.values[index].isResuming = false
-        states.values[index].stand(own: standing)
+        states.values[index].stand(own: resume.standing)
         if states.values[index].isOver { _ = remove(alias) }
         return true
     }
 
     /// The other side says where its end stands: under a new alias of its own, or as the answer.
-    mutating func receivedResume(_ alias: UInt32, priority: Priority, standing: StreamStanding) -> Verdict {
+    mutating func receivedResume(_ alias: UInt32, _ resume: StreamResume) -> Verdict {
         if isOwn(alias) {
             guard let index = states.index(forKey: alias) else { return gone(alias) }
             guard states.values[index].isResuming else { return .refused(.protocolViolation) }
             states.values[index].isResuming = false
-            states.values[index].stand(other: standing)
+            states.values[index].stand(other: resume.standing)
             if states.values[index].isOver { _ = remove(alias) }
             return .accepted
         }
-        if let failure = receivedOpen(alias, priority: priority, credit: 0) { return .refused(failure) }
+        if let failure = receivedOpen(alias, of: resume.extender, priority: resume.priority, credit: 0) {
+            return .refused(failure)
+        }
         states[alias]?.isResuming = true
         // Nothing may come before this side has said where it stands.
         states[alias]?.receiveLimit = 0
-        states[alias]?.stand(other: standing)
+        states[alias]?.stand(other: resume.standing)
         return .accepted
     }
 
