@@ -77,11 +77,6 @@ class RealNode:
         record = self.at("card", "--record").split()[0].partition("#")[2]
         return base64.urlsafe_b64decode(record + "=" * (-len(record) % 4))[RECORD_KEY]
 
-    def forget_session(self, other: UUID) -> None:
-        """Ends the sessions with a node for good, and lets it come again."""
-        self.at("peers", "deny", str(other))
-        self.at("peers", "allow", str(other))
-
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

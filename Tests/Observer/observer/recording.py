@@ -17,6 +17,8 @@ FRESH_EVERY = 5
 FRESH_EVERY_HANDSHAKE = 500
 BULK_EVERY = 20
 SESSION_SECONDS = 5.0
+# A session in which so long nothing passes has brought its streams to their ends.
+QUIET_SECONDS = 0.02
 # What is settled between settings that were set and nodes that follow.
 SETTLING_SECONDS = 1.0
 
@@ -87,15 +89,24 @@ class SessionDriver:
     def run(self, number: int, is_handshake_only: bool) -> None:
         fresh_every = FRESH_EVERY_HANDSHAKE if is_handshake_only else FRESH_EVERY
         if number and number % fresh_every == 0:
-            self.dialler.forget_session(self.responder.uuid)
+            self._end(number - 1)
         # A session that was cut is dialled again by itself; any other once somebody asks for it.
         if not self.stands(number) or not is_handshake_only:
             web.ask(self.dialler.socks, self.web_port, is_bulk=number % BULK_EVERY == BULK_EVERY - 1)
         if not self.stands(number):
             raise RuntimeError(f"session {number} did not stand after {SESSION_SECONDS} s")
+        if not is_handshake_only:
+            self.tap.wait_for_quiet(number, QUIET_SECONDS)
         if (number + 1) % fresh_every:
             self.tap.cut(number)
 
     def stands(self, number: int) -> bool:
         is_expected = self.tap.next_kind == "resumed" or len(self.tap.connections) > number
         return is_expected and self.tap.wait_for_turns(number, FIRST_WORD + 1, SESSION_SECONDS)
+
+    def _end(self, number: int) -> None:
+        """Ends a session for good, as access control does, and lets the node come again."""
+        self.dialler.at("peers", "deny", str(self.responder.uuid))
+        if not self.tap.wait_for_end(number, SESSION_SECONDS):
+            raise RuntimeError(f"session {number} did not end after {SESSION_SECONDS} s")
+        self.dialler.at("peers", "allow", str(self.responder.uuid))

@@ -35,6 +35,17 @@ class Tap:
         with self._changed:
             return self._changed.wait_for(is_so, seconds)
 
+    def wait_for_quiet(self, number: int, seconds: float) -> None:
+        """Until nothing has passed for so long."""
+        pieces = self.connections[number].pieces
+        count = -1
+        while count != len(pieces):
+            count = len(pieces)
+            self.wait(lambda: len(pieces) != count, seconds)
+
+    def wait_for_end(self, number: int, seconds: float) -> bool:
+        return self.wait(lambda: number not in self._sockets, seconds)
+
     def cut(self, number: int) -> None:
         """Ends a connection as a failing network does: neither side has said goodbye."""
         with self._changed:
