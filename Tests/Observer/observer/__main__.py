@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import lengths, randomness, selftest, timing
+from . import lengths, packets, randomness, selftest, timing
 from .capture import ANSWER, OPENING, TURN_NAMES, Connection
 from .judging import judge
-from .recording import Recording, record
+from .recording import Plan, Recording, record
 from .report import Judgement
 
 # Beside this, what each session may take.
@@ -27,6 +27,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=100, help="how many (100)")
     parser.add_argument("--level", type=int, default=3, choices=range(1, 6), help="security.level of both nodes (3)")
     parser.add_argument("--handshakes", action="store_true", help="cut each session behind the first words")
+    parser.add_argument(
+        "--packets", action="store_true", help="longer downloads, and a look at the packets of loopback (Linux, root)")
     parser.add_argument("--self-test", action="store_true", help="only try the judgements on doctored captures")
     parser.add_argument("--json", action="store_true", help="judgements and figures as one object, nothing else")
     parser.add_argument(
@@ -62,6 +64,8 @@ def main() -> int:
     connections = recording.connections
     say(f"       {len(connections)} connections at level {options.level} in {recording.seconds:.0f} s")
     judgements = judge(connections, recording.patterns)
+    if recording.writes is not None:
+        judgements.append(packets.judge(recording.writes))
     figures = lengths.of_handshakes(connections)
     for line in [line for one in judgements for line in one.lines()]:
         say(line)
@@ -80,7 +84,8 @@ def recorded(options: argparse.Namespace) -> Recording:
         sys.exit("GATE_PROGRAMS has to name the folder of the built programs")
     folder = Path(tempfile.mkdtemp(prefix="gate-observer-"))
     try:
-        recording = record(programs, folder, options.level, options.sessions, options.handshakes)
+        recording = record(
+            programs, folder, Plan(options.level, options.sessions, options.handshakes, options.packets))
     except RuntimeError as failure:
         sys.exit(f"{failure}; the nodes' folders and logs are in {folder}")
     shutil.rmtree(folder, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import plaintext, web
 from .capture import FIRST_WORD, Connection
 from .nodes import RealNode
+from .packets import WriteCapture
 from .plaintext import Pattern
 from .tap import Tap
 
@@ -16,6 +17,9 @@ from .tap import Tap
 FRESH_EVERY = 5
 FRESH_EVERY_HANDSHAKE = 500
 BULK_EVERY = 20
+BULK_BYTES = 1 << 20
+# Where packets are looked at: enough for many large writes.
+PACKETS_BULK_BYTES = 16 << 20
 SESSION_SECONDS = 5.0
 # A session in which so long nothing passes has brought its streams to their ends.
 QUIET_SECONDS = 0.02
@@ -24,14 +28,27 @@ SETTLING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What is to be recorded."""
+
+    level: int
+    sessions: int
+    # Each session is cut behind the first words of both sides; otherwise it carries a request and its answer.
+    is_handshakes_only: bool
+    # Whether packets are looked at, too, as only root may.
+    sees_packets: bool
+
+
+@dataclass(frozen=True)
 class Recording:
     connections: list[Connection]
     patterns: list[Pattern]
     seconds: float
+    # Lengths of the responder's writes, where packets were looked at.
+    writes: list[int] | None
 
 
-def record(programs: Path, below: Path, level: int, count: int, is_handshakes_only: bool) -> Recording:
-    """`count` sessions, each with a request and its answer, or nothing behind the first words of both sides."""
+def record(programs: Path, below: Path, plan: Plan) -> Recording:
     with ExitStack() as running:
         def start(name: str) -> RealNode:
             node = RealNode(name, below, programs)
@@ -45,14 +62,18 @@ def record(programs: Path, below: Path, level: int, count: int, is_handshakes_on
         running.callback(tap.stop)
         server = web.start()
         running.callback(server.shutdown)
-        introduce(dialler, responder, tap, level)
+        introduce(dialler, responder, tap, plan.level)
         patterns = patterns_of(dialler, responder, server.server_address[1])
+        packets = None
+        if plan.sees_packets:
+            packets = WriteCapture(responder.base)
+            running.callback(packets.stop)
         began = time.monotonic()
-        driver = SessionDriver(dialler, responder, tap, server.server_address[1])
-        for number in range(count):
-            driver.run(number, is_handshakes_only)
-        seconds = time.monotonic() - began
-        return Recording(tap.connections[:], patterns, seconds)
+        driver = SessionDriver(dialler, responder, tap, server.server_address[1], plan)
+        for number in range(plan.sessions):
+            driver.run(number)
+        return Recording(
+            tap.connections[:], patterns, time.monotonic() - began, packets.lengths[:] if packets else None)
 
 
 def introduce(dialler: RealNode, responder: RealNode, tap: Tap, level: int) -> None:
@@ -83,21 +104,24 @@ def patterns_of(dialler: RealNode, responder: RealNode, web_port: int) -> list[P
 class SessionDriver:
     """Makes one session after the other."""
 
-    def __init__(self, dialler: RealNode, responder: RealNode, tap: Tap, web_port: int):
+    def __init__(self, dialler: RealNode, responder: RealNode, tap: Tap, web_port: int, plan: Plan):
         self.dialler, self.responder, self.tap, self.web_port = dialler, responder, tap, web_port
+        self.is_handshakes_only = plan.is_handshakes_only
+        self.fresh_every = FRESH_EVERY_HANDSHAKE if plan.is_handshakes_only else FRESH_EVERY
+        self.bulk_bytes = PACKETS_BULK_BYTES if plan.sees_packets else BULK_BYTES
 
-    def run(self, number: int, is_handshake_only: bool) -> None:
-        fresh_every = FRESH_EVERY_HANDSHAKE if is_handshake_only else FRESH_EVERY
-        if number and number % fresh_every == 0:
+    def run(self, number: int) -> None:
+        if number and number % self.fresh_every == 0:
             self._end(number - 1)
         # A session that was cut is dialled again by itself; any other once somebody asks for it.
-        if not self.stands(number) or not is_handshake_only:
-            web.ask(self.dialler.socks, self.web_port, is_bulk=number % BULK_EVERY == BULK_EVERY - 1)
+        if not self.stands(number) or not self.is_handshakes_only:
+            is_bulk = number % BULK_EVERY == BULK_EVERY - 1
+            web.ask(self.dialler.socks, self.web_port, self.bulk_bytes if is_bulk else 0)
         if not self.stands(number):
             raise RuntimeError(f"session {number} did not stand after {SESSION_SECONDS} s")
-        if not is_handshake_only:
+        if not self.is_handshakes_only:
             self.tap.wait_for_quiet(number, QUIET_SECONDS)
-        if (number + 1) % fresh_every:
+        if (number + 1) % self.fresh_every:
             self.tap.cut(number)
 
     def stands(self, number: int) -> bool:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import lengths, plaintext, positions, randomness
+from . import lengths, packets, plaintext, positions, randomness
 from .capture import ANSWER, FIRST_WORD, OPENING, Connection, Piece, Side
 from .judging import judge
 from .plaintext import Pattern
@@ -126,6 +126,10 @@ def run() -> list[str]:
             doctor(source, one)
         if judgement not in [one.name for one in judge_part(connections) if not one.is_passed]:
             faults.append(f"{name} is not seen by '{judgement}'")
+    if not packets.judge([source.randint(261_120, 262_144) for _ in range(200)]).is_passed:
+        faults.append("large writes of random lengths are refused")
+    if packets.judge([262_144] * 60 + [source.randint(60_000, 262_144) for _ in range(140)]).is_passed:
+        faults.append("large writes of one length are not seen")
     if all(one.is_passed for one in judge([], [SECRET])):
         faults.append("an empty capture passes")
     return faults

@@ -6,7 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MARKER = b"a-sentence-that-nobody-but-the-observer-knows"
 BODY = MARKER * 120
-BULK_BYTES = 1 << 20
 PATIENCE = 15.0
 
 
@@ -15,7 +14,8 @@ class Echo(BaseHTTPRequestHandler):
         self._answer(self.rfile.read(int(self.headers["Content-Length"])))
 
     def do_GET(self) -> None:
-        self._answer((MARKER * (BULK_BYTES // len(MARKER) + 1))[:BULK_BYTES])
+        count = int(self.path.removeprefix("/"))
+        self._answer((MARKER * (count // len(MARKER) + 1))[:count])
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -33,8 +33,9 @@ def start() -> ThreadingHTTPServer:
     return server
 
 
-def ask(proxy: tuple[str, int], port: int, is_bulk: bool) -> None:
-    """One request through the proxy (RFC 1928, 1929); what comes back is checked."""
+def ask(proxy: tuple[str, int], port: int, bulk_bytes: int) -> None:
+    """One request through the proxy (RFC 1928, 1929), for as many bytes or, with 0, for what it says itself; what comes
+    back is checked."""
     with socket.create_connection(proxy, timeout=PATIENCE) as connection:
         connection.sendall(b"\x05\x01\x02")
         expect(connection, b"\x05\x02")
@@ -43,16 +44,16 @@ def ask(proxy: tuple[str, int], port: int, is_bulk: bool) -> None:
         connection.sendall(b"\x05\x01\x00\x01\x7f\0\0\1" + port.to_bytes(2, "big"))
         if (reply := connection.recv(10, socket.MSG_WAITALL))[:2] != b"\x05\x00":
             raise RuntimeError(f"the proxy said {reply!r}")
-        head = b"GET / HTTP/1.1\r\n" if is_bulk else b"POST / HTTP/1.1\r\n"
-        body = b"" if is_bulk else BODY
+        head = b"GET /%d HTTP/1.1\r\n" % bulk_bytes if bulk_bytes else b"POST / HTTP/1.1\r\n"
+        body = b"" if bulk_bytes else BODY
         connection.sendall(
             head + b"Host: %s.example\r\nUser-Agent: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
             % (MARKER, MARKER, len(body)) + body)
-        answer = b""
+        answer = bytearray()
         while piece := connection.recv(1 << 18):
             answer += piece
         content = answer.partition(b"\r\n\r\n")[2]
-        expected = BULK_BYTES if is_bulk else len(BODY)
+        expected = bulk_bytes or len(BODY)
         if len(content) != expected or not content.startswith(MARKER):
             raise RuntimeError(f"{len(content)} bytes came back, not {expected}")
 
