@@ -86,7 +86,7 @@ def recorded(options: argparse.Namespace) -> Recording:
     try:
         recording = record(
             programs, folder, Plan(options.level, options.sessions, options.handshakes, options.packets))
-    except RuntimeError as failure:
+    except (RuntimeError, OSError) as failure:
         sys.exit(f"{failure}; the nodes' folders and logs are in {folder}")
     shutil.rmtree(folder, ignore_errors=True)
     return recording

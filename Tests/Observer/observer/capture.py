@@ -32,12 +32,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Turn:
-    """All that one side sent until the other did."""
+    """What one side says first once the other has said something: one write, a flight or a record. Noise may follow
+    before the other side's turn, and is none of it."""
 
     side: Side
     data: bytes
-    first_moment: float
-    last_moment: float
+    moment: float
 
 
 @dataclass
@@ -57,10 +57,9 @@ class Connection:
     def turns(self, count: int = len(TURN_NAMES)) -> list[Turn]:
         """The first turns."""
         turns = []
-        for side, group in groupby(self.pieces, key=lambda piece: piece.side):
+        for side, pieces in groupby(self.pieces, key=lambda piece: piece.side):
             if len(turns) == count:
                 break
-            pieces = list(group)
-            data = b"".join(piece.data for piece in pieces)
-            turns.append(Turn(side, data, pieces[0].moment, pieces[-1].moment))
+            first = next(pieces)
+            turns.append(Turn(side, first.data, first.moment))
         return turns

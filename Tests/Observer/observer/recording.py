@@ -25,6 +25,7 @@ SESSION_SECONDS = 5.0
 QUIET_SECONDS = 0.02
 # What is settled between settings that were set and nodes that follow.
 SETTLING_SECONDS = 1.0
+EXIT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def record(programs: Path, below: Path, plan: Plan) -> Recording:
         running.callback(server.shutdown)
         introduce(dialler, responder, tap, plan.level)
         patterns = patterns_of(dialler, responder, server.server_address[1])
+        wait_for_exit(dialler, server.server_address[1])
         packets = None
         if plan.sees_packets:
             packets = WriteCapture(responder.base)
@@ -85,6 +87,18 @@ def introduce(dialler: RealNode, responder: RealNode, tap: Tap, level: int) -> N
     dialler.at("peers", "add", f"{responder.uuid}@{tap.host_port}")
     responder.at("peers", "add", f"{dialler.uuid}@{dialler.host_port}")
     time.sleep(SETTLING_SECONDS)
+
+
+def wait_for_exit(dialler: RealNode, web_port: int) -> None:
+    """Until requests get through: all programs of both nodes follow the settings then."""
+    deadline = time.monotonic() + EXIT_SECONDS
+    while True:
+        try:
+            return web.ask(dialler.socks, web_port, bulk_bytes=0)
+        except (RuntimeError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(SETTLING_SECONDS)
 
 
 def patterns_of(dialler: RealNode, responder: RealNode, web_port: int) -> list[Pattern]:

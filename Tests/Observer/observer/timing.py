@@ -10,7 +10,7 @@ def lines(connections: list[Connection]) -> list[str]:
     for before, after in ((OPENING, ANSWER), (ANSWER, LAST), (LAST, FIRST_WORD)):
         for kind in sorted({kind for kind, _ in turns}):
             gaps = sorted(
-                1000 * (turn[after].first_moment - turn[before].last_moment)
+                1000 * (turn[after].moment - turn[before].moment)
                 for its_kind, turn in turns if its_kind == kind and len(turn) > after)
             if gaps:
                 figures = ", ".join(
