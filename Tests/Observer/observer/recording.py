@@ -72,10 +72,12 @@ def record(programs: Path, below: Path, plan: Plan) -> Recording:
             running.callback(packets.stop)
         began = time.monotonic()
         driver = SessionDriver(dialler, responder, tap, server.server_address[1], plan)
-        for number in range(plan.sessions):
+        # The session that the exit was waited for with is the first.
+        first = len(tap.connections) - 1
+        for number in range(first, first + plan.sessions):
             driver.run(number)
-        return Recording(
-            tap.connections[:], patterns, time.monotonic() - began, packets.lengths[:] if packets else None)
+        connections = tap.connections[first : first + plan.sessions]
+        return Recording(connections, patterns, time.monotonic() - began, packets.lengths[:] if packets else None)
 
 
 def introduce(dialler: RealNode, responder: RealNode, tap: Tap, level: int) -> None:
@@ -122,10 +124,12 @@ class SessionDriver:
         self.dialler, self.responder, self.tap, self.web_port = dialler, responder, tap, web_port
         self.is_handshakes_only = plan.is_handshakes_only
         self.fresh_every = FRESH_EVERY_HANDSHAKE if plan.is_handshakes_only else FRESH_EVERY
+        # Whether the session that stands is ended for good before the next.
+        self.is_to_end = False
         self.bulk_bytes = PACKETS_BULK_BYTES if plan.sees_packets else BULK_BYTES
 
     def run(self, number: int) -> None:
-        if number and number % self.fresh_every == 0:
+        if self.is_to_end:
             self._end(number - 1)
         # A session that was cut is dialled again by itself; any other once somebody asks for it.
         if not self.stands(number) or not self.is_handshakes_only:
@@ -135,7 +139,8 @@ class SessionDriver:
             raise RuntimeError(f"session {number} did not stand after {SESSION_SECONDS} s")
         if not self.is_handshakes_only:
             self.tap.wait_for_quiet(number, QUIET_SECONDS)
-        if (number + 1) % self.fresh_every:
+        self.is_to_end = (number + 1) % self.fresh_every == 0
+        if not self.is_to_end:
             self.tap.cut(number)
 
     def stands(self, number: int) -> bool:
