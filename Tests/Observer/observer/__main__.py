@@ -88,6 +88,9 @@ def recorded(options: argparse.Namespace) -> Recording:
             programs, folder, Plan(options.level, options.sessions, options.handshakes, options.packets))
     except (RuntimeError, OSError) as failure:
         sys.exit(f"{failure}; the nodes' folders and logs are in {folder}")
+    except SystemExit:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     return recording
 
