@@ -13,6 +13,8 @@ SHARE_MAX = 0.2
 # The first writes of each side are looked at one by one.
 WRITES_LOOKED_AT = 12
 BINS = 16
+# Of so many lengths one at either end is left out of the question whether they are even.
+STRAYS_ONE_IN = 500
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,8 @@ class Lengths:
             f"{len(set(ordered))} different, the commonest ({value}) {times} times")
 
     def histogram(self) -> list[str]:
-        low, high = min(self.values), max(self.values)
-        edges = [low + (high + 1 - low) * index // BINS for index in range(BINS + 1)]
-        counts = self._counts(edges)
+        edges = bounds(min(self.values), max(self.values))
+        counts = counts_between(edges, self.values)
         most = max(counts)
         return [
             f"{start:7} … {end - 1:<7} {count:6} {'#' * round(count * 40 / most)}"
@@ -45,16 +46,26 @@ class Lengths:
         """What is wrong where all lengths of the range should be equally likely; `None` if nothing or too few."""
         if not self.is_even or len(self.values) < BINS * CELL_MIN:
             return None
-        low, high = min(self.values), max(self.values)
-        edges = [low + (high + 1 - low) * index // BINS for index in range(BINS + 1)]
+        # A record that came within the same moment as a flight is taken for its end: rare, and far off.
+        strays = len(self.values) // STRAYS_ONE_IN
+        ordered = sorted(self.values)[strays : len(self.values) - strays]
+        low, high = ordered[0], ordered[-1]
+        edges = bounds(low, high)
         shares = [(end - start) / (high + 1 - low) for start, end in zip(edges, edges[1:])]
         if min(shares) == 0:
             return f"{self.name}: a range of {high + 1 - low} lengths only"
-        statistic, limit = chi_square(self._counts(edges), shares), chi_square_limit(BINS - 1, FALSE_ALARM / 8)
+        statistic = chi_square(counts_between(edges, ordered), shares)
+        limit = chi_square_limit(BINS - 1, FALSE_ALARM / 8)
         return f"{self.name}: chi-square {statistic:.1f}, {limit:.1f} at most by chance" if statistic > limit else None
 
-    def _counts(self, edges: list[int]) -> list[int]:
-        return [sum(start <= value < end for value in self.values) for start, end in zip(edges, edges[1:])]
+
+def bounds(low: int, high: int) -> list[int]:
+    """Where the parts of a range begin, and its end."""
+    return [low + (high + 1 - low) * index // BINS for index in range(BINS + 1)]
+
+
+def counts_between(edges: list[int], values: list[int]) -> list[int]:
+    return [sum(start <= value < end for value in values) for start, end in zip(edges, edges[1:])]
 
 
 def of_handshakes(connections: list[Connection]) -> list[Lengths]:
