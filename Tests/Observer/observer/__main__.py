@@ -1,4 +1,4 @@
-"""Records sessions between two real nodes and judges what shows. `GATE_PROGRAMS` names the folder of the built programs."""
+"""Records sessions between two real nodes and judges what shows. GATE_PROGRAMS: the folder of the built programs."""
 
 import argparse
 import json
