@@ -39,6 +39,10 @@ package struct Session: ~Copyable {
     private(set) var lastHeard: MonotonicInstant
     private var isPinging = false
     private var pingNumber: UInt64 = 0
+    /// After what part of the ping interval the next ping goes, in thousandths: drawn anew for each, so that idle sessions
+    /// have no beat.
+    private var pingShare: Int
+    private static let pingShares = 600...1000
 
     /// Begins a session with the keys of epoch 0.
     package init(
@@ -62,6 +66,7 @@ package struct Session: ~Copyable {
         self.opener = RecordOpener(receiving)
         self.streams = StreamTable(role: role)
         self.lastHeard = now
+        self.pingShare = environment.random(in: Session.pingShares)
         followNoise(at: now)
     }
 
@@ -153,7 +158,9 @@ package struct Session: ~Copyable {
         let endsEpoch = outbox.fill(&output, end: first + room, streams: &streams)
         let filled = output.writerIndex - first
         let noise = min(noiseDue, room - filled)
-        let wanted = rate == nil ? policy.amount(for: filled + noise, reserved: reserved) : 0
+        // A full record is shorter by what was kept free; others grow by it.
+        let isFull = reserved > 0 && room - filled < Outbox.leastRoom
+        let wanted = rate == nil && !isFull ? policy.amount(for: filled + noise, reserved: reserved) : 0
         let padding = min(wanted, most - filled - noise)
         noiseDue = 0
         output.writeRepeatingByte(0, count: noise + padding)
@@ -298,11 +305,13 @@ package struct Session: ~Copyable {
     /// may fire early and then asks again.
     package var nextDeadline: MonotonicInstant? {
         guard failure == nil else { return nil }
-        var next = lastHeard + (isPinging ? settings.idleTime : settings.pingInterval)
+        var next = lastHeard + (isPinging ? settings.idleTime : pingWait)
         if let noise = noise.next { next = min(next, noise) }
         if let update = keys.nextDeadline(sealed: sealer.byteCount) { next = min(next, update) }
         return next
     }
+
+    private var pingWait: Duration { settings.pingInterval * pingShare / 1000 }
 
     /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer; begins a key
     /// update that is due; makes noise.
@@ -310,8 +319,9 @@ package struct Session: ~Copyable {
         guard failure == nil else { return failure }
         if now >= lastHeard + settings.idleTime {
             end(.idle, telling: .idle)
-        } else if !isPinging, now >= lastHeard + settings.pingInterval {
+        } else if !isPinging, now >= lastHeard + pingWait {
             isPinging = true
+            pingShare = environment.random(in: Session.pingShares)
             pingNumber += 1
             outbox.append(control: .ping(pingNumber))
         }
