@@ -280,7 +280,7 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.sessionAlias = alias
         bridge.credit.grant(credit)
         streams[alias] = bridge
-        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
+        toLink(bridge, .open(credit: bridge.credit.next(window: firstWindow) ?? 0))
     }
 
     /// A stream's share of ``streamBytesMax`` now.
