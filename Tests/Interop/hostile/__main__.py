@@ -32,14 +32,17 @@ def main() -> int:
         node.wait_ready()
         for key, value in SETTINGS.items():
             node.set(key, value)
-        parts = {"flights": flights.check, "records": records.check, "contents": contents.check, "updates": updates.check, "dialled": dialled.check, "floods": floods.check, "resuming": resuming.check}
-        for name in sys.argv[1:] or parts:
-            parts[name](report, node)
+        for name in sys.argv[1:] or PARTS:
+            PARTS[name](report, node)
     return report.close()
 
 
 SETTINGS = {
     "access.default": "allow", "access.anonymous": "true", "socks5.exit": "all", "socks5.exit-allow-private": "true",
+}
+PARTS = {
+    "flights": flights.check, "dialled": dialled.check, "records": records.check, "contents": contents.check,
+    "updates": updates.check, "resuming": resuming.check, "floods": floods.check,
 }
 
 

@@ -52,7 +52,8 @@ RESUMES = {
     "an even alias": dict(alias=2), "alias 0": dict(alias=0), "priority 0": dict(priority=0),
     "priority 3": dict(priority=3),
 }
-VIOLATIONS: dict[str, list] = {f"a stream that goes on with {name}": [resumed(**fields)] for name, fields in RESUMES.items()}
+VIOLATIONS: dict[str, list] = {
+    f"a stream that goes on with {name}": [resumed(**fields)] for name, fields in RESUMES.items()}
 VIOLATIONS |= {
     "alias 0": [opened(alias=0)], "an alias below the newest": [opened(alias=U32), opened(counter=2)],
     "a second finish": [opened(), StreamFinish(1), StreamFinish(1)], "a reset of no stream": [StreamReset(1, 1)],
@@ -63,7 +64,8 @@ VIOLATIONS |= {
     "message flag 128": [start(flags=128)], "a start longer than its message": [start(bytes=b"xx")],
     "257 extenders": [Extenders((UNKNOWN,) * 257)], "no credit for a circuit": [CircuitCredit(1, 0)],
 }
-RAW = {f"message type {number}": bytes([number]) + bytes(64) for number in (*range(23, 32), *range(33, 40), 64, 128, 255)}
+NO_TYPES = (*range(23, 32), *range(33, 40), 64, 128, 255)
+RAW = {f"message type {number}": bytes([number]) + bytes(64) for number in NO_TYPES}
 RAW |= {
     "no cells": b"\x0e\0", "32 cells": b"\x0e\x20" + bytes(32 * 1984), "65,535 extenders, cut off": b"\4\xff\xff",
     "a key request of 1,569 bytes": b"\x14" + bytes(4 + 32) + b"\x06\x21" + bytes(1569),
@@ -105,7 +107,8 @@ LYING = {
     "a byte more than it says": claimed(1999, deflated(TEXT)), "a byte less": claimed(2001, deflated(TEXT)),
     "a byte behind it": claimed(2000, deflated(TEXT) + b"\0"), "a second stream behind it": claimed(
         2000, deflated(TEXT) + deflated(TEXT)),
-    "cut off": claimed(2000, deflated(TEXT)[:-1]), "nothing": b"", "three bytes": b"\0\0\1", "a length alone": b"\0\0\0\5",
+    "cut off": claimed(2000, deflated(TEXT)[:-1]), "nothing": b"", "three bytes": b"\0\0\1",
+    "a length alone": b"\0\0\0\5",
     "an empty one": claimed(0, deflated(b"")), "2^32 bytes": claimed(U32, deflated(TEXT)),
     "more than a message may have": claimed(MESSAGE_BYTES_MAX + 1, deflated(os.urandom(50_000))),
     "zlib's head": claimed(2000, zlib.compress(TEXT)), "gzip's head": claimed(2000, zlib.compress(TEXT, wbits=31)),

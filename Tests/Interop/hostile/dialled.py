@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from checks.nodes import RealNode, socks_request
 from checks.report import Report, eventually, expect
 from gatepeer import socks5
-from gatepeer.flights import HEAD_BYTES
+from gatepeer.flights import HEAD_BYTES, RETRY, Choices, Mask
 from gatepeer.handshake import Responder, SeenSeeds, read_flight
 from gatepeer.identity import Identity
 from gatepeer.messages import Extenders, encode
+from gatepeer.noise import MUTUAL
 from gatepeer.session import Session, read_exactly
-from gatepeer.suites import Taken
+from gatepeer.suites import Suite, Taken
 
 from .changes import Change, cuts, doublings, flips, omissions
 from .watch import ESTABLISHED, UNFINISHED, attack
@@ -19,7 +20,7 @@ from .watch import ESTABLISHED, UNFINISHED, attack
 QUIET_SECONDS = 0.25
 PEERS = 128
 ANSWER = HEAD_BYTES + 32 + 1088 + 16 + 32 + 16 + 14 + 163 + 16 + 16
-RETRY = HEAD_BYTES + 1280 + 16
+RETRY_BYTES = HEAD_BYTES + 1280 + 16
 RECORD = 2 + 1 + 2 + 16 + 16
 
 
@@ -81,7 +82,7 @@ def check(report: Report, node: RealNode) -> None:
     peers = [Peer(node) for _ in range(PEERS)]
     node.command("peers", "add", "--dir", str(node.folder), *(peer.card for peer in peers))
     with attack(report, node, "changed flights of a responder"):
-        for kind, byte_count in {"answer": ANSWER, "retry": RETRY}.items():
+        for kind, byte_count in {"answer": ANSWER, "retry": RETRY_BYTES}.items():
             with report.check(f"a node that dials goes on at an unchanged {kind}"):
                 expect(not peers[0].is_refused(lambda data: data, kind), "it goes on")
             kinds = {
@@ -92,11 +93,44 @@ def check(report: Report, node: RealNode) -> None:
             }
             for name, changes in kinds.items():
                 check_refused(report, node, f"{kind}: {name}", peers, kind, changes)
+        check_retries(report, peers)
         check_refused(report, node, "first record: a bit of each byte flipped", peers, "record", flips(RECORD))
         with report.check("a node that dials goes on at an unchanged first record"):
             expect(not peers[-1].is_refused(lambda data: data, "record"), "it goes on")
     for peer in peers:
         peer.listener.close()
+
+
+# Retries that are sealed as they should be. The node offers everything and begins with 1, 1, 1; ML-KEM-768 is not taken.
+SOUND = {"lowest_version": 2, "highest_version": 2, "pattern": MUTUAL, "suite": Suite(2, 1, 1), "minute": 0,
+         "offers": b"\4\6\x0e", "kind": RETRY, "context": 1}
+RETRIES = {
+    "of a version not offered": {"lowest_version": 3, "highest_version": 3},
+    "of two versions": {"lowest_version": 1}, "of the other pattern": {"pattern": 2},
+    "of the context of hops": {"context": 2}, "of the suite begun with": {"suite": Suite()},
+    "whose offers hold the suite begun with": {"offers": b"\6\6\x0e"},
+    "whose offers do not hold its suite": {"offers": b"\4\4\x0e"},
+    "of a suite that nobody knows": {"suite": Suite(7, 1, 1), "offers": b"\x80\6\x0e"},
+    "of half a suite": {"suite": Suite(0, 1, 1)}, "of a suite above 7": {"suite": Suite(255, 255, 255)},
+    "of no suite": {"suite": Suite(0, 0, 0), "offers": b"\0\0\0"},
+    "of no suite, untruly": {"suite": Suite(0, 0, 0)}, "of kind 3": {"kind": 3},
+}
+
+
+def check_retries(report: Report, peers: list[Peer]) -> None:
+    def made(peer: Peer, **fields) -> Change:
+        choices = Choices(**{**SOUND, **fields}).encode()
+        return lambda _: Mask(peer.identity.uuid, None).seal(2, choices, b"", 1_300)
+
+    def check_one(peer: Peer, name: str, fields: dict) -> None:
+        with report.check(f"a retry {name}: the node says nothing more"):
+            expect(peer.is_refused(made(peer, **fields), "retry"), "it does")
+
+    with report.check("a node that dials goes on at a retry that is made here, of whatever minute"):
+        expect(not peers[0].is_refused(made(peers[0]), "retry"), "it goes on")
+    with ThreadPoolExecutor(len(RETRIES)) as pool:
+        for peer, (name, fields) in zip(peers[1:], RETRIES.items()):
+            pool.submit(check_one, peer, name, fields)
 
 
 def check_refused(

@@ -93,7 +93,7 @@ def check_order(report: Report, node: RealNode) -> None:
 
     def reflected(session: Session) -> bytes:
         session.send(Ping(3))
-        session._await(30)
+        session._await(RECORD - 4)
         return bytes(session.arrived)
 
     def spliced(session: Session) -> bytes:

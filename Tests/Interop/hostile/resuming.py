@@ -140,10 +140,15 @@ def check_early(report: Report, node: RealNode) -> None:
 
     opening = StreamOpen(1, 7, 1, socks5.EXTENDER, 2, 1 << 16)
     too_early = {"a stream": opening, "a list of extenders": Extenders(()), "an answer of its own": Resumed(1, 9)}
-    for name, said in too_early.items():
+
+    def check_one(name: str, said) -> None:
         with report.check(f"{name} before the proof is answered: closed as protocol violation"):
             mine, kept = broken(node)
             expect_close(show(node, mine, proof(kept), [said]), CLOSE_VIOLATION)
+
+    with ThreadPoolExecutor(len(too_early)) as pool:
+        for name, said in too_early.items():
+            pool.submit(check_one, name, said)
     with report.check("a ping and a key request before the proof is answered are answered"):
         mine, kept = broken(node)
         session = show(node, mine, proof(kept), [Ping(3)])
