@@ -101,7 +101,7 @@ def check(report: Report, node: RealNode) -> None:
         peer.listener.close()
 
 
-# Retries that are sealed as they should be. The node offers everything and begins with 1, 1, 1; ML-KEM-768 is not taken.
+# Retries sealed as they should be. The node offers everything and begins with 1, 1, 1; ML-KEM-768 is not taken here.
 SOUND = {"lowest_version": 2, "highest_version": 2, "pattern": MUTUAL, "suite": Suite(2, 1, 1), "minute": 0,
          "offers": b"\4\6\x0e", "kind": RETRY, "context": 1}
 RETRIES = {
