@@ -48,6 +48,8 @@ final class SessionEndpoint: @unchecked Sendable {
     let asked = Atomic<UInt64>(0)
     /// Since when nothing goes over the session, as far as anybody looked.
     var quiet: (activity: UInt64, since: MonotonicInstant)?
+    /// The least that waited since much does, and since when no less.
+    var stall: (waiting: Int, since: MonotonicInstant)?
 
     /// Bytes that wait below which extenders may send more.
     static let lowWaterBytes = 1 << 20
@@ -176,10 +178,11 @@ final class SessionEndpoint: @unchecked Sendable {
         guard let driver else { return }
         driver.flush()
         let waiting = driver.waitingByteCount
+        let isUnread = waiting > SessionEndpoint.waitingBytesMax || isStalled(waiting)
         if waiting < SessionEndpoint.lowWaterBytes {
             grant()
             passOnHeldBack()
-        } else if waiting > SessionEndpoint.waitingBytesMax {
+        } else if isUnread {
             kernel.logger.info("A peer does not read: its session ends", metadata: ["session": "\(id)"])
             close(.limitExceeded)
         }
@@ -280,7 +283,7 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.sessionAlias = alias
         bridge.credit.grant(credit)
         streams[alias] = bridge
-        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
+        toLink(bridge, .open(credit: bridge.credit.next(window: firstWindow) ?? 0))
     }
 
     /// A stream's share of ``streamBytesMax`` now.

@@ -1,0 +1,1 @@
+"""Attacks on real nodes, in both roles, and what the nodes have to do about them."""
