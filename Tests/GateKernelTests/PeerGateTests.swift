@@ -200,6 +200,7 @@ private final class SilentDriver: SessionDriver {
     func makeAlias() -> UInt32? { nil }
     func flush() {}
     var waitingByteCount: Int { 0 }
+    var sealedByteCount: UInt64 { 0 }
     func resumptionSecret() -> Secret? { nil }
     func close(_ reason: SessionCloseReason) {}
 }

@@ -55,6 +55,9 @@ package struct TrafficCount: Hashable, Sendable {
 
     package init() {}
 
+    /// Everything that was sealed.
+    package var total: UInt64 { real + padding + noise }
+
     package static func += (sum: inout TrafficCount, more: TrafficCount) {
         sum.real += more.real
         sum.padding += more.padding

@@ -115,6 +115,14 @@ package struct PeerConnection: ~Copyable {
         }
     }
 
+    /// Bytes of all records that were sealed: stands still while the carrier takes nothing.
+    package var sealedBytes: UInt64 {
+        switch session {
+        case .some(let session): session.traffic.total
+        case .none: 0
+        }
+    }
+
     /// Whether `seal` would append something now.
     package var isSendable: Bool {
         switch session {

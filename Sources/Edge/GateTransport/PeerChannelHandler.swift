@@ -58,6 +58,9 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     /// Bytes that the session holds back; what the socket holds is bounded by the watermark.
     package var queuedBytes: Int { connection.queuedBytes }
 
+    /// Bytes of all records so far; sealed only as the socket takes them.
+    package var sealedBytes: UInt64 { connection.sealedBytes }
+
     /// Seals and sends what waits, as far as the socket takes it.
     package func flush() {
         guard let context, !hasEnded else { return }

@@ -150,6 +150,8 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
 
     var waitingByteCount: Int { connection.queuedBytes + outgoing.readableBytes }
 
+    var sealedByteCount: UInt64 { connection.sealedBytes }
+
     /// A session that loses its circuit has lost what it is: nothing goes on over another.
     func resumptionSecret() -> Secret? { nil }
 

@@ -37,6 +37,8 @@ final class ChannelSession: PeerChannelDelegate, SessionDriver {
 
     var waitingByteCount: Int { channel?.queuedBytes ?? 0 }
 
+    var sealedByteCount: UInt64 { channel?.sealedBytes ?? 0 }
+
     func resumptionSecret() -> Secret? { channel?.resumptionSecret() }
 
     func close(_ reason: SessionCloseReason) { channel?.close(reason) }

@@ -1,7 +1,13 @@
 import GateModel
-import GateTransport
 
+/// What the streams of a session may have on the way to a peer.
 extension SessionEndpoint {
+    /// A stream's share of ``streamBytesMax`` now.
+    var streamWindow: UInt64 {
+        let share = SessionEndpoint.streamBytesMax / UInt64(max(streams.count, 1))
+        return min(max(share, StreamLimits.openerCredit), StreamLimits.windowMax)
+    }
+
     /// What a stream that begins may have on the way: no more than the others leave of ``streamBytesMax``, whose shares
     /// were greater while they were fewer.
     var firstWindow: UInt64 {
@@ -9,23 +15,5 @@ extension SessionEndpoint {
         let taken = streams.values.reduce(waiting) { $0 + $1.credit.aheadBytes }
         let left = SessionEndpoint.streamBytesMax - min(taken, SessionEndpoint.streamBytesMax)
         return min(streamWindow, max(left, StreamLimits.openerCredit))
-    }
-
-    /// How long a peer may take nothing at all while much waits for it.
-    static let stallTime: Duration = .seconds(60)
-
-    /// Whether the peer does not read, though it may talk: much waits, and for a long time nothing of it went. Asked with
-    /// each flush, so at least with each ping that keeps the session from being idle.
-    func isStalled(_ waiting: Int) -> Bool {
-        guard waiting > SessionEndpoint.highWaterBytes else {
-            stall = nil
-            return false
-        }
-        let now = SystemClock.now()
-        guard let stall, waiting >= stall.waiting else {
-            self.stall = (waiting, now)
-            return false
-        }
-        return now >= stall.since + SessionEndpoint.stallTime
     }
 }

@@ -1,5 +1,6 @@
 import GateLink
 import GateModel
+import GateTransport
 import GateWire
 import Logging
 import NIOCore
@@ -48,8 +49,7 @@ final class SessionEndpoint: @unchecked Sendable {
     let asked = Atomic<UInt64>(0)
     /// Since when nothing goes over the session, as far as anybody looked.
     var quiet: (activity: UInt64, since: MonotonicInstant)?
-    /// The least that waited since much does, and since when no less.
-    var stall: (waiting: Int, since: MonotonicInstant)?
+    private var stall = StallWatch()
 
     /// Bytes that wait below which extenders may send more.
     static let lowWaterBytes = 1 << 20
@@ -178,11 +178,12 @@ final class SessionEndpoint: @unchecked Sendable {
         guard let driver else { return }
         driver.flush()
         let waiting = driver.waitingByteCount
-        let isUnread = waiting > SessionEndpoint.waitingBytesMax || isStalled(waiting)
+        let isStalled = stall.isStalled(
+            waiting: waiting, sealed: driver.sealedByteCount, at: SystemClock.now())
         if waiting < SessionEndpoint.lowWaterBytes {
             grant()
             passOnHeldBack()
-        } else if isUnread {
+        } else if isStalled || waiting > SessionEndpoint.waitingBytesMax {
             kernel.logger.info("A peer does not read: its session ends", metadata: ["session": "\(id)"])
             close(.limitExceeded)
         }
@@ -284,12 +285,6 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.credit.grant(credit)
         streams[alias] = bridge
         toLink(bridge, .open(credit: bridge.credit.next(window: firstWindow) ?? 0))
-    }
-
-    /// A stream's share of ``streamBytesMax`` now.
-    var streamWindow: UInt64 {
-        let share = SessionEndpoint.streamBytesMax / UInt64(max(streams.count, 1))
-        return min(max(share, StreamLimits.openerCredit), StreamLimits.windowMax)
     }
 
     private func passOnCredit(_ bridge: StreamBridge) {

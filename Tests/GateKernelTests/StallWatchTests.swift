@@ -1,0 +1,31 @@
+import GateModel
+import Testing
+
+@testable import GateKernel
+
+@Suite struct StallWatchTests {
+    private let start = MonotonicInstant(nanoseconds: 0)
+    private let much = SessionEndpoint.highWaterBytes + 1
+
+    @Test func `a peer that takes nothing for a minute is found, not sooner`() {
+        var watch = StallWatch()
+        let looks = [0, 30, 59, 60].map { watch.isStalled(waiting: much, sealed: 5, at: start + .seconds($0)) }
+        #expect(looks == [false, false, false, true])
+    }
+
+    @Test func `a peer that reads slowly is let be, however much waits`() {
+        var watch = StallWatch()
+        let looks = (0..<100).map {
+            watch.isStalled(waiting: much + $0, sealed: UInt64($0), at: start + .seconds($0 * 50))
+        }
+        #expect(!looks.contains(true))
+    }
+
+    @Test func `time counts from when much waits`() {
+        var watch = StallWatch()
+        #expect(!watch.isStalled(waiting: much, sealed: 5, at: start))
+        #expect(!watch.isStalled(waiting: much - 1, sealed: 5, at: start + .seconds(100)))
+        #expect(!watch.isStalled(waiting: much, sealed: 5, at: start + .seconds(200)))
+        #expect(watch.isStalled(waiting: much, sealed: 5, at: start + .seconds(260)))
+    }
+}
