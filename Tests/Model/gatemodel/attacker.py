@@ -1,0 +1,134 @@
+"""The network's owner: every flight and record that it can have a side take.
+
+Flights of any other form are refused by every reader without an answer, so that leaving them out loses no behaviour.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from .handshake import Header, Side, header_of
+from .knowledge import Knowledge
+from .noise import Symmetric, read
+from .terms import (
+    NOTHING, Term, certificate, ciphertext, encapsulation_key, identity_key, payload, public_key, record, sealed,
+    secret)
+
+# Its own keys. One of each kind is enough, also for static and ephemeral: nobody checks that two keys differ.
+KEY, KEM, RANDOMNESS = secret("attacker's X25519 key"), secret("attacker's ML-KEM key"), secret("attacker's randomness")
+IDENTITY, CONTENT = secret("identity of M"), secret("attacker's content")
+DISHONEST = identity_key(IDENTITY)
+OWN = frozenset({
+    KEY, KEM, RANDOMNESS, IDENTITY, CONTENT, public_key(KEY), encapsulation_key(KEM), DISHONEST,
+})
+
+
+class Forging:
+    """Gives a reader, for each place of a Noise message, what the attacker can put there."""
+
+    def __init__(self, known: Knowledge, reader: Side, header: Header, identities: tuple[Term, ...]):
+        self.known, self.reader, self.header, self.identities = known, reader, header, identities
+
+    def plain(self, place: int, kind: str, state: Symmetric) -> Iterator[Term]:
+        if kind == "public":
+            yield NOTHING
+        elif kind == "payload":
+            yield from self._payloads(state)
+        else:
+            found = self.known.of_kind(kind)
+            yield from found
+            if kind == "ciphertext":
+                made = ciphertext(encapsulation_key(self.reader.keys.kem), RANDOMNESS)
+                if made not in found and self.known.derives(made):
+                    yield made
+
+    def shut(self, place: int, kind: str, state: Symmetric) -> Iterator[Term]:
+        seen = self.known.sealed_at(state.key, state.counter, state.associated)
+        yield from seen
+        if self.known.derives(state.key) and self.known.derives(state.hash):
+            for plain in self.plain(place, kind, state):
+                made = state.shut(plain)
+                if made not in seen:
+                    yield made
+
+    def ends(self, place: int) -> bool:
+        return True
+
+    def _payloads(self, state: Symmetric) -> Iterator[Term]:
+        spoken = self.header.choices(self.reader.rules)
+        for shown in self._certificates(state.static):
+            yield payload(spoken, shown)
+
+    def _certificates(self, static: Term) -> Iterator[Term]:
+        """Those that it saw; of the dishonest node for that key, whoever's it is; others' with a signature of its own."""
+        seen = self.known.of_kind("certificate")
+        yield from seen
+        for identity in (DISHONEST,) + self.identities:
+            for signer in (IDENTITY,) + ((_signer(identity),) if self.known.derives(_signer(identity)) else ()):
+                made = certificate(identity, static, signer)
+                if made not in seen:
+                    yield made
+
+
+def _signer(identity: Term) -> Term:
+    return identity.args[0]
+
+
+def flights(side: Side, known: Knowledge, openings: tuple[Header, ...], identities: tuple[Term, ...]):
+    """(header, body, seed) of everything that the attacker can have the side take now; the seed of what is only
+    repeated."""
+    if side.phase == "complete":
+        yield from _records(side, known)
+    elif side.phase in ("answer", "opening", "last"):
+        mask = side.expected_mask
+        if known.derives(mask):
+            yield from _made(side, known, openings, identities)
+        else:
+            for each in known.of_kind("flight"):
+                if each.args[0] is mask:
+                    yield header_of(each.args[2]), each.args[3:], each.args[1]
+
+
+def _records(side: Side, known: Knowledge):
+    if not side.part.is_initiator:
+        return
+    key = side.record_key(False)
+    seen = [each for each in known.of_kind("record") if each.args[0] is key and each.args[1] == 0]
+    if not seen and known.derives(key):
+        seen = [record(key, 0, CONTENT)]
+    for each in seen:
+        yield None, (each,), None
+
+
+def _made(side: Side, known: Knowledge, openings: tuple[Header, ...], identities: tuple[Term, ...]):
+    pattern = side.header.pattern if side.header else None
+    for header in _headers(side, known, openings):
+        source = Forging(known, side, header, identities)
+        if header.kind == "retry" or (side.phase == "opening" and side.retries(header)):
+            yield header, (), None
+            continue
+        if side.phase == "opening":
+            messages = read(side.opening_state(header), 0, header.pattern, side.keys, source)
+        else:
+            messages = read(side.state, 1 if side.phase == "answer" else 2, pattern, side.keys, source)
+        for parts, _, _ in messages:
+            yield header, parts, None
+
+
+def _headers(side: Side, known: Knowledge, openings: tuple[Header, ...]) -> list[Header]:
+    """Seen ones and made ones that the side would look behind."""
+    seen = [header_of(each) for each in known.of_kind("choices")]
+    if side.phase == "opening":
+        wanted, made = side.judges_opening, list(openings)
+    elif side.phase == "last":
+        wanted, made = side.judges_later, [side.header._replace(versions=(side.version,) * 2)]
+    else:
+        both = [side.header._replace(versions=(version,) * 2) for version in (1, 2)]
+        retries = [
+            each._replace(kind="retry", suite=suite, offers=frozenset({suite}))
+            for each in both for suite in side.part.node.suites]
+        made = both + retries
+
+        def wanted(header: Header) -> bool:
+            return side.judges_retry(header) if header.kind == "retry" else side.judges_later(header)
+    return [each for each in dict.fromkeys(seen + made) if wanted(each)]
