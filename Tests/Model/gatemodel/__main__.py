@@ -42,10 +42,18 @@ def main() -> int:
             _tell(case, outcome, options.traces)
             states += outcome.states
             faults += [f"{case.name}: {fault}" for fault in case.faults(outcome)]
+    faults += [f"{name}: nothing shows that it can fail" for name in _unshaken()]
     print(f"\n{len(places)} cases, {states} states, {time.monotonic() - started:.0f} s")
     for fault in faults:
         print(f"WRONG: {fault}")
     return 1 if faults else 0
+
+
+def _unshaken() -> list[str]:
+    """Claims that no case has to find an attack on."""
+    every = [case for _, cases in GROUPS for case in cases]
+    shaken = {name for case in every for name in case.fails}
+    return sorted({name for case in every for name in case.claims} - shaken)
 
 
 def _options() -> argparse.Namespace:

@@ -26,8 +26,9 @@ OWN = frozenset({
 class Forging:
     """Gives a reader, for each place of a Noise message, what the attacker can put there."""
 
-    def __init__(self, known: Knowledge, reader: Side, header: Header, identities: tuple[Term, ...]):
-        self.known, self.reader, self.header, self.identities = known, reader, header, identities
+    def __init__(self, known: Knowledge, reader: Side, headers: list[Header], identities: tuple[Term, ...]):
+        self.known, self.reader, self.identities = known, reader, identities
+        self.spoken = list(dict.fromkeys(each.choices(reader.rules) for each in headers))
 
     def plain(self, place: int, kind: str, state: Symmetric) -> Iterator[Term]:
         if kind == "public":
@@ -55,9 +56,9 @@ class Forging:
         return True
 
     def _payloads(self, state: Symmetric) -> Iterator[Term]:
-        spoken = self.header.choices(self.reader.rules)
         for shown in self._certificates(state.static):
-            yield payload(spoken, shown)
+            for spoken in self.spoken:
+                yield payload(spoken, shown)
 
     def _certificates(self, static: Term) -> Iterator[Term]:
         """Those that it saw; of the dishonest node for that key, whoever's it is; others' with a signature of its own."""
@@ -101,18 +102,23 @@ def _records(side: Side, known: Knowledge):
 
 
 def _made(side: Side, known: Knowledge, openings: tuple[Header, ...], identities: tuple[Term, ...]):
-    pattern = side.header.pattern if side.header else None
-    for header in _headers(side, known, openings):
-        source = Forging(known, side, header, identities)
-        if header.kind == "retry" or (side.phase == "opening" and side.retries(header)):
-            yield header, (), None
-            continue
-        if side.phase == "opening":
-            messages = read(side.opening_state(header), 0, header.pattern, side.keys, source)
-        else:
-            messages = read(side.state, 1 if side.phase == "answer" else 2, pattern, side.keys, source)
-        for parts, _, _ in messages:
-            yield header, parts, None
+    headers = _headers(side, known, openings)
+    if side.phase == "opening":
+        for header in headers:
+            if side.retries(header):
+                yield header, (), None
+                continue
+            source = Forging(known, side, [header], identities)
+            for parts, _, _ in read(side.opening_state(header), 0, header.pattern, side.keys, source):
+                yield header, parts, None
+        return
+    yield from ((header, (), None) for header in headers if header.kind == "retry")
+    headers = [header for header in headers if header.kind != "retry"]
+    source = Forging(known, side, headers, identities)
+    for parts, _, content in read(side.state, 1 if side.phase == "answer" else 2, side.header.pattern, side.keys, source):
+        for header in headers:
+            if content.args[0] is header.choices(side.rules) or not side.rules.compares_choices:
+                yield header, parts, None
 
 
 def _headers(side: Side, known: Knowledge, openings: tuple[Header, ...]) -> list[Header]:

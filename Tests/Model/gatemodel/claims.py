@@ -166,10 +166,14 @@ def masks_stay_closed(scene: Scene, state: State, known: Knowledge) -> str | Non
 
 def strangers_get_no_answer(scene: Scene, state: State, known: Knowledge) -> str | None:
     """A responder answers openings of members only, and each once."""
-    first = [side.taken[0] for side in state.sides if not side.part.is_initiator and side.sent and side.taken]
-    if any(not side.taken for side in state.sides if not side.part.is_initiator and side.sent):
-        return "a responder answered an opening that no member made"
-    return "two responders answered one opening" if len(set(first)) != len(first) else None
+    taken = []
+    for side in state.sides:
+        if not side.part.is_initiator and side.sent:
+            openings = side.taken[:1 + (side.is_retried and len(side.sent) > 1)]
+            if not openings:
+                return f"{side.part.name} answered an opening that no member made"
+            taken += openings
+    return "two responders answered one opening" if len(set(taken)) != len(taken) else None
 
 
 ALL = {

@@ -30,9 +30,10 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """An honest node with one worker: what it has and takes."""
+    """A worker of an honest node: what it has and takes."""
 
     name: str
+    worker: int = 1
     suites: tuple[int, ...] = (1, 2)
     """The favourite first."""
     versions: tuple[int, int] = NEWEST
@@ -51,7 +52,7 @@ class Node:
 
     @property
     def static(self) -> Term:
-        return secret(f"static of {self.name}")
+        return secret(f"static of {self.name}" + (f", worker {self.worker}" if self.worker > 1 else ""))
 
     @property
     def certificate(self) -> Term:

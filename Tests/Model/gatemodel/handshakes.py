@@ -22,6 +22,8 @@ B_NARROW = Node("B", suites=(2,))
 B_OLD = Node("B", versions=(1, 1))
 A_MEMBER, B_MEMBER = Node("A", network=NETWORK), Node("B", network=NETWORK)
 B_OPEN = Node("B", admits_anonymous=True)
+B_OTHER, B_OTHER_MEMBER = Node("B", worker=2), Node("B", worker=2, network=NETWORK)
+B_NARROW_MEMBER = Node("B", suites=(2,), network=NETWORK)
 KEYS = frozenset({A.static, B.static, A.identity_secret, B.identity_secret})
 
 BOTH = frozenset({1, 2})
@@ -33,7 +35,8 @@ def header(**changed) -> Header:
 
 # Openings of the attacker's own making: an older version, another suite, fewer offers, each alone and together.
 OLDER = header(versions=(1, 1), suite=2)
-OPENINGS = (OLDER, header(suite=2), header(versions=(1, 1)), header(offers=frozenset({1})))
+OPENINGS = (
+    OLDER, header(suite=2), header(versions=(1, 1)), header(offers=frozenset({1})), header(pattern="anonymous"))
 FEW = (OLDER,)
 
 
@@ -98,7 +101,13 @@ HOLDING = [
     Case(
         "retry, two sessions in parallel", Scene(parallel(A, B_NARROW)), ALL | HIDDEN, completes=4, is_long=True),
     Case("an older responder", Scene(three(A, B_OLD), openings=FEW), ALL | HIDDEN, completes=2),
-    Case("anonymous initiator beside a mutual one", Scene(ANONYMOUS, openings=FEW), ALL, completes=2),
+    Case("anonymous initiator beside a mutual one", Scene(ANONYMOUS, openings=OPENINGS), ALL, completes=2),
+    Case(
+        "two workers of the node dialled", Scene(three() + (answers(2, B_OTHER),)), ALL | HIDDEN, completes=4,
+        is_long=True),
+    Case(
+        "retry, network secret, outsider who breaks X25519",
+        Scene(parallel(A_MEMBER, B_NARROW_MEMBER), powers=AGREEMENT), ALL | ALL_HIDDEN | MASKED, completes=4),
     Case("contexts", Scene(CROSSING, openings=CROSSED), ALL | CONTEXTS, completes=2),
     Case(
         "network secret, outsider", Scene(parallel(A_MEMBER, B_MEMBER), openings=FEW),
@@ -148,19 +157,25 @@ HOLDING = [
 LIMITS = [
     Case(
         "X25519 broken at the time of the handshake", Scene(pair(), powers=AGREEMENT), ALL,
-        fails=("secrecy", "responder is proven")),
+        fails=("secrecy", "responder is proven", "initiator is proven")),
     Case(
-        "X25519 broken at the time, A's certificate seen", Scene(mixed(), powers=AGREEMENT), ALL,
-        fails=("initiator is proven",)),
+        "B's worker key stolen", Scene(pair(), knows=frozenset({B.static})), ENDS,
+        fails=("initiators' secrecy", "responder is proven")),
     Case(
-        "B's worker key stolen", Scene(pair(), knows=frozenset({B.static})), ALL,
-        fails=("secrecy", "responder is proven")),
+        "A's worker key stolen", Scene(mixed(), knows=frozenset({A.static})), ENDS,
+        fails=("responders' secrecy", "initiator is proven")),
     Case(
         "a suite that both take is broken", Scene(pair(), powers=Powers(breaks_suite=2)), ALL,
         fails=("no downgrade",)),
     Case(
         "any stranger who knows the UUID learns the certificate", Scene(pair(), openings=FEW), ALL_HIDDEN,
         fails=("responders are hidden",)),
+    Case(
+        "a recorded opening reaches another worker",
+        Scene(pair(A_MEMBER, B_MEMBER) + (answers(2, B_OTHER_MEMBER),)), SILENT, fails=tuple(SILENT)),
+    Case(
+        "a second opening behind another connection's retry", Scene(parallel(A_MEMBER, B_NARROW_MEMBER)), SILENT,
+        fails=tuple(SILENT)),
     Case(
         "both phases broken", Scene(pair(), later=Later(powers=Powers(True, True))), SECRET, fails=("secrecy",)),
 ]
@@ -174,7 +189,7 @@ def without(rule: str, scene: Scene, all_claims: dict, *fails: str, also: tuple[
 
 LATER_BROKEN = Scene(pair(), later=Later(KEYS, AGREEMENT))
 BROKEN = [
-    without("checks_signature", Scene(pair()), ALL, "responder is proven", "secrecy"),
+    without("checks_signature", Scene(pair()), ALL, "responder is proven", "secrecy", "first record confirms"),
     without("checks_static_key", Scene(pair()), ALL, "responder is proven", "secrecy"),
     without("checks_node_dialled", Scene(pair()), ALL, "responder is proven"),
     without("judges_before_last", Scene(pair()), HIDDEN, "initiators are hidden"),

@@ -23,10 +23,10 @@ HOLDING = [
     Case("the resumption secret leaks", Line(leaks="resumption", forges=True), ALL, completes=2),
     Case("record keys leak", Line(leaks="both"), ALL, completes=2),
     Case(
-        "a sending key leaks, forged records", Line(leaks="sending", forges=True, forged_max=2), WITH_FORGERY,
+        "a sending key leaks, forged records", Line(contents=(1, 0), leaks="sending", forges=True, forged_max=2), WITH_FORGERY,
         completes=2),
     Case(
-        "a receiving key leaks, forged records", Line(leaks="receiving", forges=True, forged_max=2), WITH_FORGERY,
+        "a receiving key leaks, forged records", Line(contents=(1, 0), leaks="receiving", forges=True, forged_max=2), WITH_FORGERY,
         completes=2),
     Case(
         "both record keys leak, forged records", Line(asks=(1, 0), leaks="both", forges=True, forged_max=2),
@@ -74,5 +74,6 @@ UNNEEDED = [
     Case(f"not: {rule.replace('_', ' ')}", replace(line, rules=UpdateRules(**{rule: False})), judged, completes=1)
     for rule in ("mixes_transcript", "mixes_asker")
     for line, judged in (
-        (Line(leaks="root"), ALL), (Line(asks=(1, 0), leaks="both", forges=True, forged_max=2), WITH_FORGERY))
+        (Line(leaks="root"), ALL),
+        (Line(asks=(1, 0), contents=(1, 0), leaks="both", forges=True, forged_max=2), WITH_FORGERY))
 ]

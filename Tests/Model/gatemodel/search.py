@@ -97,7 +97,7 @@ def _following(scene: Scene, state: State, known: Knowledge):
         if _waits_for_twin(state, index):
             continue
         for header, body, seed in _offered(scene, state, index, known):
-            if seed and side.phase == "opening" and scene.rules.remembers_seeds and _is_seen(state, side, seed):
+            if seed and scene.rules.remembers_seeds and _is_refused(state, side, seed):
                 continue
             for after in side.taking(header, body, seed):
                 sides = state.sides[:index] + (after,) + state.sides[index + 1:]
@@ -129,8 +129,10 @@ def _offered(scene: Scene, state: State, index: int, known: Knowledge):
         for each in other.sent if each.op == "flight" and each.args[0] is side.expected_mask]
 
 
-def _is_seen(state: State, side: Side, seed: Term) -> bool:
-    return any(seed in each.taken for each in state.sides if each.part.node is side.part.node)
+def _is_refused(state: State, side: Side, seed: Term) -> bool:
+    """A worker takes an opening once; of a second one, behind a retry, the seed is not looked at."""
+    return side.phase == "opening" and not side.is_retried and any(
+        seed in each.taken for each in state.sides if each.part.node is side.part.node)
 
 
 class _Knowledges:
@@ -144,7 +146,9 @@ class _Knowledges:
 
     def at(self, state: State) -> Knowledge:
         is_late = state.completed is not None
-        sent = tuple(sorted((each.number for side in state.sides for each in side.sent)))
+        if len(self.found) > 1_000:  # most states are the only ones with their messages
+            self.found.clear()
+        sent = tuple(side.sent for side in state.sides)
         found = self.found.get((sent, is_late))
         if found is None:
             messages = frozenset(each for side in state.sides for each in side.sent)

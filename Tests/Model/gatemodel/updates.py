@@ -189,9 +189,11 @@ def _is_open(line: Line, leak: Leak, end: End, epoch: int, is_sending: bool) -> 
 def superseded_is_refused(line: Line, moment: Moment, known: Knowledge, is_last: bool) -> str | None:
     """Nothing is taken under an epoch that its direction has ended."""
     for end in (moment.initiator, moment.responder):
-        epochs = [each.epoch for each in end.accepted]
-        if epochs != sorted(epochs):
-            return f"the {end.name} took a record of a superseded epoch"
+        begun = 0
+        for taken in end.accepted:
+            if taken.epoch < begun:
+                return f"the {end.name} took a record of epoch {taken.epoch}, which was over"
+            begun = taken.epoch + (taken.message.args[0] == "switch")
     return None
 
 
