@@ -70,7 +70,8 @@ def _tell(case: Case, outcome: Outcome, is_traced: bool) -> None:
     for name in case.fails or case.claims:
         attack = outcome.attacks.get(name)
         verdict = "attack found" if attack else "not decided" if outcome.is_bounded else "holds"
-        print(f"  {verdict:<13}{name:<30}{case.name:<58}{outcome.states:>8} states {outcome.seconds:6.1f} s", flush=True)
+        figures = f"{outcome.states:>8} states {outcome.seconds:6.1f} s"
+        print(f"  {verdict:<13}{name:<30}{case.name:<58}{figures}", flush=True)
         if attack and (is_traced or faults):
             print("\n".join(f"      {line}" for line in [attack[0], *attack[1]]))
     for fault in faults:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from .handshake import Header, Side, header_of
+from .handshake import Side
 from .knowledge import Knowledge
 from .noise import Symmetric, read
+from .parts import Header, header_of
 from .terms import (
-    NOTHING, Term, certificate, ciphertext, encapsulation_key, identity_key, payload, public_key, record, sealed,
-    secret)
+    NOTHING, Term, certificate, ciphertext, encapsulation_key, identity_key, payload, public_key, record, secret)
 
 # Its own keys. One of each kind is enough, also for static and ephemeral: nobody checks that two keys differ.
 KEY, KEM, RANDOMNESS = secret("attacker's X25519 key"), secret("attacker's ML-KEM key"), secret("attacker's randomness")
@@ -61,7 +61,7 @@ class Forging:
                 yield payload(spoken, shown)
 
     def _certificates(self, static: Term) -> Iterator[Term]:
-        """Those that it saw; of the dishonest node for that key, whoever's it is; others' with a signature of its own."""
+        """Those that it saw; the dishonest node's for that key, whoever has it; others' with a signature of its own."""
         seen = self.known.of_kind("certificate")
         yield from seen
         for identity in (DISHONEST,) + self.identities:
@@ -115,7 +115,8 @@ def _made(side: Side, known: Knowledge, openings: tuple[Header, ...], identities
     yield from ((header, (), None) for header in headers if header.kind == "retry")
     headers = [header for header in headers if header.kind != "retry"]
     source = Forging(known, side, headers, identities)
-    for parts, _, content in read(side.state, 1 if side.phase == "answer" else 2, side.header.pattern, side.keys, source):
+    index = 1 if side.phase == "answer" else 2
+    for parts, _, content in read(side.state, index, side.header.pattern, side.keys, source):
         for header in headers:
             if content.args[0] is header.choices(side.rules) or not side.rules.compares_choices:
                 yield header, parts, None

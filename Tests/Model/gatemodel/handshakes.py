@@ -8,8 +8,8 @@ from . import claims
 from .attacker import DISHONEST as M
 from .case import Case
 from .claims import ALL
-from .handshake import Header, Node, Part
 from .knowledge import Powers
+from .parts import Header, Node, Part
 from .rules import Rules
 from .search import Later, Scene
 from .terms import secret
@@ -88,14 +88,18 @@ def some(*names: str) -> dict:
     return {name: (ENDS | ALL)[name] for name in names}
 
 
-CROSSING = (dials(1, A, B.identity, context="end to end"), answers(1, B), answers(2, Node("B", contexts=("end to end",))))
+CROSSING = (
+    dials(1, A, B.identity, context="end to end"), answers(1, B), answers(2, Node("B", contexts=("end to end",))))
 CROSSED = (header(context="peer"), header(context="end to end"))
 ANONYMOUS = (dials(1, A, B.identity, pattern="anonymous"), answers(1, B_OPEN), dials(2, A, B.identity))
 
 HOLDING = [
     Case("two sessions in parallel", Scene(parallel(), openings=FEW), ALL | HIDDEN, completes=4),
     Case("two sessions, roles swapped", Scene(swapped(), openings=FEW), ALL, completes=4),
-    Case("two sessions, one dials the dishonest node", Scene(beside_dishonest(), openings=FEW), ALL, completes=4),
+    Case("A dials B and the dishonest node", Scene(mixed(), openings=FEW), ALL, completes=3),
+    Case(
+        "A dials B and the dishonest node, B answers twice", Scene(beside_dishonest(), openings=FEW), ALL,
+        completes=4, is_long=True),
     Case("two dials, one responder, more openings", Scene(three(), openings=OPENINGS), ALL | HIDDEN, completes=2),
     Case("retry", Scene(three(A, B_NARROW), openings=FEW), ALL | HIDDEN, completes=2),
     Case(
@@ -197,6 +201,9 @@ BROKEN = [
     without("mixes_se", Scene(mixed()), ALL, "initiator is proven", "secrecy"),
     without(
         "mixes_ee", Scene(pair(), powers=ENCAPSULATION, later=Later(KEYS, ENCAPSULATION)), SECRET, "secrecy"),
+    without(
+        "draws_fresh_keys", Scene(pair() + (answers(2, B),)), some("initiator is proven", "responder is proven"),
+        "initiator is proven", "responder is proven"),
     without("mixes_ekem1", LATER_BROKEN, SECRET, "secrecy"),
     without("binds_prologue", Scene(pair(), openings=OPENINGS), ALL, "no downgrade"),
     without("binds_retry", Scene(pair()), ALL, "no downgrade"),

@@ -23,11 +23,11 @@ HOLDING = [
     Case("the resumption secret leaks", Line(leaks="resumption", forges=True), ALL, completes=2),
     Case("record keys leak", Line(leaks="both"), ALL, completes=2),
     Case(
-        "a sending key leaks, forged records", Line(contents=(1, 0), leaks="sending", forges=True, forged_max=2), WITH_FORGERY,
-        completes=2),
+        "a sending key leaks, forged records",
+        Line(contents=(1, 0), leaks="sending", forges=True, forged_max=2), WITH_FORGERY, completes=2),
     Case(
-        "a receiving key leaks, forged records", Line(contents=(1, 0), leaks="receiving", forges=True, forged_max=2), WITH_FORGERY,
-        completes=2),
+        "a receiving key leaks, forged records",
+        Line(contents=(1, 0), leaks="receiving", forges=True, forged_max=2), WITH_FORGERY, completes=2),
     Case(
         "both record keys leak, forged records", Line(asks=(1, 0), leaks="both", forges=True, forged_max=2),
         WITH_FORGERY),
@@ -40,7 +40,9 @@ LIMITS = [
     Case(
         "a root leaks, attacker between the sides", Line(leaks="root", forges=True), WITH_FORGERY,
         fails=("other epochs stay closed", "taken as sent")),
-    Case("a root leaks, both phases broken", Line(leaks="root", powers=Powers(True, True)), CLOSED, fails=tuple(CLOSED)),
+    Case(
+        "a root leaks, both phases broken", Line(leaks="root", powers=Powers(True, True)), CLOSED,
+        fails=tuple(CLOSED)),
     Case(
         "record keys leak: who has one writes under it", Line(leaks="both", forges=True),
         {"nobody is at fault": ALL["nobody is at fault"]}, fails=("nobody is at fault",)),
@@ -54,8 +56,7 @@ def without(rule: str, line: Line, *fails: str) -> Case:
 
 NO_ENTROPY = UpdateRules(mixes_agreement=False, mixes_encapsulation=False)
 BROKEN = [
-    Case(
-        "not: mixes fresh secrets", Line(NO_ENTROPY, leaks="root"), CLOSED, fails=tuple(CLOSED)),
+    Case("not: mixes fresh secrets", Line(NO_ENTROPY, leaks="root"), CLOSED, fails=tuple(CLOSED)),
     without("mixes_agreement", Line(leaks="root", powers=ENCAPSULATION), "other epochs stay closed"),
     without("mixes_encapsulation", Line(leaks="root", powers=AGREEMENT), "other epochs stay closed"),
     without("mixes_old_root", Line(leaks="both", forges=True), "other epochs stay closed", "taken as sent"),

@@ -30,13 +30,15 @@ class Powers:
 class Knowledge:
     """A set of terms, closed under taking apart. Never changes: `learning` gives another one."""
 
-    __slots__ = ("powers", "terms", "closed", "_derivable", "_of_kind", "_sealed")
+    __slots__ = ("powers", "terms", "closed", "is_late", "_derivable", "_of_kind", "_sealed")
 
     def __init__(self, powers: Powers, learnt: frozenset = frozenset(), before: Knowledge | None = None):
         self.powers = powers
         self.terms: set[Term] = set(before.terms) if before else set()
         self.closed: set[Term] = set(before.closed) if before else set()
         """What could not be opened yet."""
+        self.is_late = before is not None and before.is_late
+        """Whether it holds what the attacker gets later."""
         self._derivable: dict[Term, bool] = {}
         self._of_kind: dict[str, list[Term]] = {}
         self._sealed: dict[tuple, list[Term]] | None = None

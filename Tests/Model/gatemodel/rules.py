@@ -23,6 +23,9 @@ class Rules:
     mixes_ekem1: bool = True
     mixes_psk: bool = True
 
+    draws_fresh_keys: bool = True
+    """Ephemeral keys, ML-KEM keys and randomness serve one handshake."""
+
     # What is bound (Handshake, "What is bound")
     binds_prologue: bool = True
     binds_retry: bool = True

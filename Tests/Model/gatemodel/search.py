@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
 
 from .attacker import OWN, flights
-from .handshake import Header, Part, Side, begin, header_of
+from .handshake import Side, begin
 from .knowledge import Knowledge, Powers
+from .parts import Header, Part, header_of
 from .rules import Rules
 from .terms import Term
 
@@ -56,6 +58,7 @@ Claim = Callable[[Scene, State, Knowledge], str | None]
 class Outcome:
     states: int = 0
     seconds: float = 0
+    """Of a processor."""
     attacks: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     """By claim: what is wrong, and how it came about. The shortest way there that was met first."""
     is_bounded: bool = False
@@ -66,13 +69,13 @@ class Outcome:
 
 def explore(scene: Scene, claims: dict[str, Claim], states_max: int, stops_at_attack: bool) -> Outcome:
     """Breadth first, so that an attack that is found has no shorter one."""
-    started = time.monotonic()
+    started = time.process_time()
     first = State(tuple(begin(part, scene.rules) for part in scene.parts))
     came: dict[State, tuple[State, tuple | None] | None] = {first: None}
-    knowledge = _Knowledges(scene)
-    queue, outcome = [first], Outcome()
-    for state in queue:
-        known = knowledge.at(state)
+    queue, outcome = deque([(first, _begin(scene))]), Outcome()
+    while queue:
+        state, before = queue.popleft()
+        known = _known(scene, state, before)
         outcome.completed = max(outcome.completed, sum(side.is_complete for side in state.sides))
         for name, claim in claims.items():
             if name not in outcome.attacks:
@@ -87,14 +90,22 @@ def explore(scene: Scene, claims: dict[str, Claim], states_max: int, stops_at_at
                     outcome.is_bounded = True
                     break
                 came[after] = state, step
-                queue.append(after)
-    outcome.states, outcome.seconds = len(came), time.monotonic() - started
+                queue.append((after, known))
+    outcome.states, outcome.seconds = len(came), time.process_time() - started
     return outcome
 
 
 def _following(scene: Scene, state: State, known: Knowledge):
     for index, side in enumerate(state.sides):
-        if _waits_for_twin(state, index):
+        if side.phase == "complete" and side.part.is_initiator:
+            # To read the first record changes nothing for anybody else: it is done as soon as it can be.
+            for header, body, seed in _offered(scene, state, index, known):
+                for after in side.taking(header, body, seed):
+                    sides = state.sides[:index] + (after,) + state.sides[index + 1:]
+                    yield State(sides, state.completed), (side, header, body)
+                    return
+    for index, side in enumerate(state.sides):
+        if side.is_complete or _waits_for_twin(state, index):
             continue
         for header, body, seed in _offered(scene, state, index, known):
             if seed and scene.rules.remembers_seeds and _is_refused(state, side, seed):
@@ -135,28 +146,20 @@ def _is_refused(state: State, side: Side, seed: Term) -> bool:
         seed in each.taken for each in state.sides if each.part.node is side.part.node)
 
 
-class _Knowledges:
-    """What the attacker knows depends on what was sent alone."""
+def _begin(scene: Scene) -> Knowledge:
+    """What the attacker knows before anything is sent."""
+    nodes = frozenset(scene.identities) if scene.knows_nodes else frozenset()
+    return Knowledge(scene.powers, OWN | scene.knows | nodes)
 
-    def __init__(self, scene: Scene):
-        self.scene = scene
-        nodes = frozenset(scene.identities) if scene.knows_nodes else frozenset()
-        self.begin = Knowledge(scene.powers, OWN | scene.knows | nodes)
-        self.found: dict[tuple, Knowledge] = {}
 
-    def at(self, state: State) -> Knowledge:
-        is_late = state.completed is not None
-        if len(self.found) > 1_000:  # most states are the only ones with their messages
-            self.found.clear()
-        sent = tuple(side.sent for side in state.sides)
-        found = self.found.get((sent, is_late))
-        if found is None:
-            messages = frozenset(each for side in state.sides for each in side.sent)
-            found = self.begin.learning(messages)
-            if is_late:
-                found = found.learning(self.scene.later.terms, self.scene.later.powers)
-            self.found[sent, is_late] = found
-        return found
+def _known(scene: Scene, state: State, before: Knowledge) -> Knowledge:
+    """What it knows in a state: what it did in the one before, and what was sent on the way."""
+    new = frozenset(each for side in state.sides for each in side.sent if each not in before.terms)
+    known = before.learning(new) if new else before
+    if state.completed is not None and not known.is_late:
+        known = known.learning(scene.later.terms, scene.later.powers)
+        known.is_late = True
+    return known
 
 
 def _way(came: dict, state: State) -> list[str]:
@@ -172,7 +175,8 @@ def _words(side: Side, header: Header | None, body: tuple[Term, ...]) -> str:
         return f"{side.part.name} takes the first record"
     kind = "retry" if header.kind == "retry" else side.phase
     offers = "/".join(map(str, sorted(header.offers)))
-    said = f"{kind} (version {header.versions[0]}-{header.versions[1]}, suite {header.suite} of {offers}, {header.context})"
+    version = "-".join(map(str, dict.fromkeys(header.versions)))
+    said = f"{kind} (version {version}, suite {header.suite} of {offers}, {header.context})"
     return f"{side.part.name} takes {said} {', '.join(map(_short, body))}".rstrip()
 
 
