@@ -17,10 +17,9 @@ from .terms import (
 # Its own keys. One of each kind is enough, also for static and ephemeral: nobody checks that two keys differ.
 KEY, KEM, RANDOMNESS = secret("attacker's X25519 key"), secret("attacker's ML-KEM key"), secret("attacker's randomness")
 IDENTITY, CONTENT = secret("identity of M"), secret("attacker's content")
+UNKNOWN = secret("attacker's signing key")
 DISHONEST = identity_key(IDENTITY)
-OWN = frozenset({
-    KEY, KEM, RANDOMNESS, IDENTITY, CONTENT, public_key(KEY), encapsulation_key(KEM), DISHONEST,
-})
+OWN = frozenset({KEY, KEM, RANDOMNESS, UNKNOWN, CONTENT, public_key(KEY), encapsulation_key(KEM), DISHONEST})
 
 
 class Forging:
@@ -61,18 +60,15 @@ class Forging:
                 yield payload(spoken, shown)
 
     def _certificates(self, static: Term) -> Iterator[Term]:
-        """Those that it saw; the dishonest node's for that key, whoever has it; others' with a signature of its own."""
+        """Those that it saw; the dishonest node's for that key, whoever has it; anybody's with a wrong signature."""
         seen = self.known.of_kind("certificate")
         yield from seen
         for identity in (DISHONEST,) + self.identities:
-            for signer in (IDENTITY,) + ((_signer(identity),) if self.known.derives(_signer(identity)) else ()):
+            (private,) = identity.args
+            for signer in (private, UNKNOWN) if self.known.derives(private) else (UNKNOWN,):
                 made = certificate(identity, static, signer)
                 if made not in seen:
                     yield made
-
-
-def _signer(identity: Term) -> Term:
-    return identity.args[0]
 
 
 def flights(side: Side, known: Knowledge, openings: tuple[Header, ...], identities: tuple[Term, ...]):

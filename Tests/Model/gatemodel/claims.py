@@ -155,6 +155,14 @@ def responders_are_hidden(scene: Scene, state: State, known: Knowledge) -> str |
     return None
 
 
+def sessions_need_identities(scene: Scene, state: State, known: Knowledge) -> str | None:
+    """Who completes a mutual handshake has an honest node on the other side, where the attacker has no identity."""
+    for side in state.sides:
+        if side.is_complete and side.header.pattern == "mutual" and not _is_with_honest(scene, side):
+            return f"{side.part.name} completed with a stranger"
+    return None
+
+
 def masks_stay_closed(scene: Scene, state: State, known: Knowledge) -> str | None:
     """No honest flight's header can be read."""
     for side in state.sides:

@@ -12,7 +12,7 @@ from .knowledge import Powers
 from .parts import Header, Node, Part
 from .rules import Rules
 from .search import Later, Scene
-from .terms import secret
+from .terms import public_key, secret
 
 NETWORK = secret("network's shared secret")
 AGREEMENT, ENCAPSULATION = Powers(breaks_agreement=True), Powers(breaks_encapsulation=True)
@@ -24,7 +24,9 @@ A_MEMBER, B_MEMBER = Node("A", network=NETWORK), Node("B", network=NETWORK)
 B_OPEN = Node("B", admits_anonymous=True)
 B_OTHER, B_OTHER_MEMBER = Node("B", worker=2), Node("B", worker=2, network=NETWORK)
 B_NARROW_MEMBER = Node("B", suites=(2,), network=NETWORK)
-KEYS = frozenset({A.static, B.static, A.identity_secret, B.identity_secret})
+WORKER_OF_A = frozenset({A.static, public_key(A.static)})
+WORKER_OF_B = frozenset({B.static, public_key(B.static)})
+KEYS = WORKER_OF_A | WORKER_OF_B | {A.identity_secret, B.identity_secret}
 
 BOTH = frozenset({1, 2})
 
@@ -77,6 +79,7 @@ def mixed() -> tuple[Part, ...]:
 HIDDEN = {"initiators are hidden": claims.initiators_are_hidden}
 ALL_HIDDEN = HIDDEN | {"responders are hidden": claims.responders_are_hidden}
 SILENT = {"strangers get no answer": claims.strangers_get_no_answer}
+IDENTIFIED = {"sessions need identities": claims.sessions_need_identities}
 MASKED = {"masks stay closed": claims.masks_stay_closed}
 CONTEXTS = {"contexts agree": claims.contexts_agree}
 SECRET = {"secrecy": claims.secrecy}
@@ -123,6 +126,10 @@ HOLDING = [
     Case(
         "network secret, dishonest member",
         Scene(three(A_MEMBER, B_MEMBER), knows=frozenset({NETWORK}), openings=FEW), ALL | HIDDEN, completes=2),
+    Case(
+        "network secret known, no identity",
+        Scene(three(A_MEMBER, B_MEMBER), knows=frozenset({NETWORK}), has_identity=False, openings=FEW),
+        ALL | HIDDEN | IDENTIFIED, completes=2),
     Case("ML-KEM broken", Scene(three(), powers=ENCAPSULATION, openings=FEW), ALL | HIDDEN, completes=2),
     Case(
         "long-term keys and network secret leak later",
@@ -150,10 +157,10 @@ HOLDING = [
         "attacker who knows no UUID", Scene(parallel(), openings=FEW, knows_nodes=False),
         ALL | ALL_HIDDEN | SILENT | MASKED, completes=4),
     Case(
-        "A's worker key known: A is still sure of B", Scene(mixed(), knows=frozenset({A.static}), openings=FEW),
+        "A's worker key known: A is still sure of B", Scene(mixed(), knows=WORKER_OF_A, openings=FEW),
         some("responder is proven", "initiators' secrecy"), completes=2),
     Case(
-        "B's worker key known: B is still sure of A", Scene(mixed(), knows=frozenset({B.static}), openings=FEW),
+        "B's worker key known: B is still sure of A", Scene(mixed(), knows=WORKER_OF_B, openings=FEW),
         some("initiator is proven", "responders' secrecy"), completes=2),
 ]
 
@@ -163,10 +170,10 @@ LIMITS = [
         "X25519 broken at the time of the handshake", Scene(pair(), powers=AGREEMENT), ALL,
         fails=("secrecy", "responder is proven", "initiator is proven")),
     Case(
-        "B's worker key stolen", Scene(pair(), knows=frozenset({B.static})), ENDS,
+        "B's worker key stolen", Scene(pair(), knows=WORKER_OF_B), ENDS,
         fails=("initiators' secrecy", "responder is proven")),
     Case(
-        "A's worker key stolen", Scene(mixed(), knows=frozenset({A.static})), ENDS,
+        "A's worker key stolen", Scene(mixed(), knows=WORKER_OF_A), ENDS,
         fails=("responders' secrecy", "initiator is proven")),
     Case(
         "a suite that both take is broken", Scene(pair(), powers=Powers(breaks_suite=2)), ALL,
@@ -194,6 +201,7 @@ def without(rule: str, scene: Scene, all_claims: dict, *fails: str, also: tuple[
 LATER_BROKEN = Scene(pair(), later=Later(KEYS, AGREEMENT))
 BROKEN = [
     without("checks_signature", Scene(pair()), ALL, "responder is proven", "secrecy", "first record confirms"),
+    without("checks_signature", Scene(pair(), has_identity=False), IDENTIFIED, *IDENTIFIED),
     without("checks_static_key", Scene(pair()), ALL, "responder is proven", "secrecy"),
     without("checks_node_dialled", Scene(pair()), ALL, "responder is proven"),
     without("judges_before_last", Scene(pair()), HIDDEN, "initiators are hidden"),

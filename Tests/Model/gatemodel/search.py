@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
 
-from .attacker import OWN, flights
+from .attacker import IDENTITY, OWN, flights
 from .handshake import Side, begin
 from .knowledge import Knowledge, Powers
 from .parts import Header, Part, header_of
@@ -37,6 +37,8 @@ class Scene:
     """Headers of openings of its own making, beside those that it sees."""
     is_passive: bool = False
     """Each initiator's flights go to the responder behind it and back, unchanged; the attacker only listens."""
+    has_identity: bool = True
+    """Whether it has the dishonest node's identity key."""
     knows_nodes: bool = True
     """Whether the honest nodes' UUIDs are known."""
 
@@ -149,7 +151,8 @@ def _is_refused(state: State, side: Side, seed: Term) -> bool:
 def _begin(scene: Scene) -> Knowledge:
     """What the attacker knows before anything is sent."""
     nodes = frozenset(scene.identities) if scene.knows_nodes else frozenset()
-    return Knowledge(scene.powers, OWN | scene.knows | nodes)
+    identity = frozenset({IDENTITY}) if scene.has_identity else frozenset()
+    return Knowledge(scene.powers, OWN | identity | scene.knows | nodes)
 
 
 def _known(scene: Scene, state: State, before: Knowledge) -> Knowledge:
