@@ -145,7 +145,10 @@ HOLDING = [
         "X25519 is broken later, long-term keys leak",
         Scene(pair(), later=Later(KEYS, AGREEMENT), openings=FEW), SECRET, completes=2),
     Case(
-        "X25519 is broken later, the dishonest node dialled", Scene(mixed(), later=Later(KEYS, AGREEMENT)), SECRET,
+        "X25519 is broken later, two dials, one responder", Scene(three(), later=Later(powers=AGREEMENT)), SECRET,
+        completes=2),
+    Case(
+        "X25519 is broken later, the dishonest node dialled", Scene(mixed(), later=Later(powers=AGREEMENT)), SECRET,
         completes=2, is_long=True),
     Case(
         "X25519 broken, attacker only listens", Scene(parallel(), powers=AGREEMENT, is_passive=True),

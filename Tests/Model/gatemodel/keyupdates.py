@@ -15,7 +15,7 @@ CLOSED = {"other epochs stay closed": ALL["other epochs stay closed"]}
 HOLDING = [
     Case("either side asks, ties", Line(contents=(2, 2)), ALL, completes=2),
     Case("four updates", Line(asks=(2, 2)), ALL, completes=4),
-    Case("four updates, more contents", Line(asks=(2, 2), contents=(2, 2)), ALL, completes=4, is_long=True),
+    Case("four updates, more contents", Line(asks=(2, 2), contents=(2, 1)), ALL, completes=4, is_long=True),
     Case("a root leaks", Line(asks=(2, 1), leaks="root"), ALL, completes=3),
     Case("a root leaks, X25519 broken", Line(leaks="root", powers=AGREEMENT), ALL, completes=2),
     Case("a root leaks, ML-KEM broken", Line(leaks="root", powers=ENCAPSULATION), ALL, completes=2),
@@ -32,8 +32,8 @@ HOLDING = [
         "both record keys leak, forged records", Line(asks=(1, 0), leaks="both", forges=True, forged_max=2),
         WITH_FORGERY),
     Case(
-        "both record keys leak, more forged records", Line(leaks="both", forges=True), WITH_FORGERY, completes=2,
-        is_long=True),
+        "both record keys leak, either side asks, forged records",
+        Line(contents=(1, 0), leaks="both", forges=True, forged_max=2), WITH_FORGERY, completes=2, is_long=True),
 ]
 
 LIMITS = [
