@@ -1,0 +1,1 @@
+"""A symbolic model of the peer protocol: handshake and key update against an active attacker."""
