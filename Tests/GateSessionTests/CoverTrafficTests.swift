@@ -48,6 +48,28 @@ import Testing
         #expect(pair.acceptorEvents == [.message(.message(message))])
     }
 
+    @Test func `full records differ in length where others do`() throws {
+        var settings = SessionSettings()
+        settings.padding = .range(0...4000)
+        var pair = PeerPair(try TestNode(1, settings: settings), try TestNode(2))
+        pair.establish()
+        pair.dialler.enqueue(
+            .message(
+                ExtenderMessage(
+                    extender: SessionTests.extender, id: 1, payload: ByteBuffer(repeating: 1, count: 1_000_000))))
+
+        var lengths: [Int] = []
+        while pair.dialler.isSendable {
+            var record = ByteBuffer()
+            pair.dialler.seal(into: &record, budget: 1)
+            lengths.append(record.readableBytes)
+        }
+
+        // The last one is not full.
+        #expect(Set(lengths.dropLast()).count > 8)
+        #expect(lengths.dropLast().allSatisfy { (61_000...65_536).contains($0) })
+    }
+
     @Test func `an open session follows a changed policy with its next record`() throws {
         let node = try TestNode(1, settings: .withoutPadding)
         var pair = PeerPair(node, try TestNode(2))

@@ -295,7 +295,10 @@ import Testing
         pair.dialler.deadlinePassed(at: pair.clock.now, events: &pair.diallerEvents)
         pair.run()
         #expect(pair.diallerEvents.isEmpty && pair.acceptorEvents.isEmpty)
-        #expect(pair.dialler.nextDeadline == pair.clock.now + .seconds(30))
+        // The next ping is due after 0.6 to 1 times the interval.
+        let deadline = pair.dialler.nextDeadline
+        let next = try #require(deadline)
+        #expect((pair.clock.now + .seconds(18)...pair.clock.now + .seconds(30)).contains(next))
 
         pair.clock.advance(by: .seconds(30))
         pair.dialler.deadlinePassed(at: pair.clock.now, events: &pair.diallerEvents)
@@ -306,6 +309,20 @@ import Testing
         #expect(pair.diallerEvents == [.closed(.idle)])
         pair.run()
         #expect(pair.acceptorEvents == [.closed(.closedByPeer(.idle))])
+    }
+
+    @Test func `pings of a quiet session have no beat`() throws {
+        var pair = try pair()
+        var waits: Set<Duration> = []
+        for _ in 0..<20 {
+            let deadline = pair.dialler.nextDeadline
+            let next = try #require(deadline)
+            waits.insert(next - pair.clock.now)
+            pair.clock.advance(by: .seconds(30))
+            pair.dialler.deadlinePassed(at: pair.clock.now, events: &pair.diallerEvents)
+            pair.run()
+        }
+        #expect(waits.count > 10 && waits.allSatisfy { (.seconds(18) ... .seconds(30)).contains($0) })
     }
 
     @Test func `padding hides how long a record's messages are`() throws {
