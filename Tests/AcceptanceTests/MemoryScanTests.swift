@@ -8,7 +8,7 @@ import Testing
     func `nothing of a session's secrets is left in the heap`() throws {
         let report = try ProbeProgram.run("memory-probe")
         #expect(report.wiping)
-        #expect(report.patterns == 24)
+        #expect(report.patterns == 28)
         #expect(report.during.heap > 0 && report.during.anonymous > 0, "the scan finds what is alive")
         #expect(report.after.heap == 0)
         #expect(report.after.anonymous == 0)

@@ -19,13 +19,14 @@ final class RunningNetwork: Sendable {
     ///
     /// - Parameter advertise: The address that a node tells others instead of its own.
     static func with(
-        hops: Int, host: String = "127.0.0.1",
+        hops: Int, host: String = "127.0.0.1", isPostQuantum: Bool = false,
         advertise: @escaping @Sendable (Endpoint) throws -> Endpoint = { $0 },
         _ body: (RunningNetwork) async throws -> Void
     ) async throws {
         let folder = try DemoFolder()
         let network = try await DemoNetwork.start(
-            hops: hops, in: folder.path, programs: Acceptance.programs, host: host, advertise: advertise, say: { _ in })
+            hops: hops, in: folder.path, programs: Acceptance.programs, host: host, isPostQuantum: isPostQuantum,
+            advertise: advertise, say: { _ in })
         let web = try await DemoWebServer.start(group: MultiThreadedEventLoopGroup.singleton)
         let running = RunningNetwork(network: network, web: web, folder: folder)
         do {

@@ -36,6 +36,21 @@ import Testing
         }
     }
 
+    @Test func `an identity has an ML-DSA key where init is asked for one`() async throws {
+        try await withFolder { folder in
+            for isWanted in [false, true] {
+                let settings = LocalSettings(directory: "\(folder)/\(isWanted)")
+                let node = try await NodeFolder.create(settings, isPostQuantum: isWanted)
+                let database = try await NodeDatabase.open(
+                    path: settings.databasePath, vaultKeyFile: settings.vaultKeyPath)
+                #expect(database.vault.node == node && database.vault.bundle.isPostQuantum == isWanted)
+                await database.close()
+            }
+            #expect(try InitCommand.parse(["--pq-identity"]).pqIdentity)
+            #expect(try !InitCommand.parse([]).pqIdentity)
+        }
+    }
+
     @Test func `an init that fails on its way leaves what was there and nothing of its own`() async throws {
         try await withFolder { folder in
             try write("mine", "\(folder)/notes.txt")

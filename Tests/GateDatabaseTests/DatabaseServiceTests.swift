@@ -34,6 +34,29 @@ import Testing
         }
     }
 
+    @Test func `certifies a worker of an identity with ML-DSA over TLS, and again`() async throws {
+        try await withFolder { folder in
+            try await withService(folder, isPostQuantum: true) { service, authority in
+                try await withStore(service, authority, .kernel, "kernel-1") { store in
+                    var bytes = ByteBuffer(bytes: try await store.identityBundle())
+                    let bundle = try #require(IdentityBundle(from: &bytes))
+                    let (key, postQuantumKey) = (try StaticKey(), try PostQuantumKey())
+                    for _ in 0..<2 {
+                        let certified = try await certify(key, postQuantumKey, by: store, as: "kernel-1")
+                        var bytes = ByteBuffer(bytes: certified.certificate)
+                        let certificate = try #require(WorkerCertificate(from: &bytes))
+                        let now = certificate.notBefore + 600
+                        _ = try certificate.verify(
+                            expecting: bundle.uuid, staticKey: key.publicKey, own: nil, at: now)
+                        #expect(certificate.postQuantumKey == postQuantumKey.publicKey)
+                    }
+                    var record = ByteBuffer(bytes: try await store.issueRecord(endpoints: [], isRelay: true))
+                    #expect(NodeRecord(from: &record)?.bundle == bundle && bundle.isPostQuantum)
+                }
+            }
+        }
+    }
+
     @Test func `tells a kernel what an operator changes`() async throws {
         try await withFolder { folder in
             try await withService(folder) { service, authority in
@@ -134,9 +157,10 @@ func withFolder(_ body: (Folder) async throws -> Void) async throws {
 }
 
 func withService(
-    _ folder: Folder, _ body: (DatabaseService, LinkAuthority) async throws -> Void
+    _ folder: Folder, isPostQuantum: Bool = false, _ body: (DatabaseService, LinkAuthority) async throws -> Void
 ) async throws {
-    let node = try await NodeDatabase.initialise(path: folder.database, vaultKeyFile: folder.key)
+    let node = try await NodeDatabase.initialise(
+        .file(folder.database), vaultKeyFile: folder.key, isPostQuantum: isPostQuantum)
     let database = try await NodeDatabase.open(path: folder.database, vaultKeyFile: folder.key)
     let authority = try LinkAuthority.create(node: node)
     let service = try await DatabaseService.bind(

@@ -195,12 +195,21 @@ import Testing
     }
 }
 
-func certify(_ key: StaticKey, by certifier: any WorkerCertifier, as name: String) async throws -> CertifiedWorker {
+func certify(
+    _ key: StaticKey, _ postQuantumKey: PostQuantumKey? = nil, by certifier: any WorkerCertifier, as name: String
+) async throws -> CertifiedWorker {
     let challenge = try await certifier.challengeWorker(name)
     let proof = try #require(key.provePossession(challenge: challenge.ephemeralKey, name: name))
     return try await certifier.certifyWorker(
         name,
-        CertificationRequest(challenge: challenge.id, staticKey: key.publicKey, proof: proof, features: 0))
+        CertificationRequest(
+            challenge: challenge.id, staticKey: key.publicKey, proof: proof,
+            postQuantum: postQuantumKey.map { other in
+                PostQuantumProof(
+                    key: other.publicKey,
+                    proof: other.provePossession(
+                        challenge: challenge.ephemeralKey, staticKey: key.publicKey, name: name))
+            }, features: 0))
 }
 
 @Suite struct TheDatabaseFile {

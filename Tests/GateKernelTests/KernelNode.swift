@@ -94,7 +94,8 @@ struct KernelNode: Sendable {
 /// Runs `body` with nodes that listen at `host` and know nobody.
 func withKernels(
     _ count: UInt8, at host: String = "127.0.0.1", resumes: Bool = false, balancers: [AddressBlock] = [],
-    secrets: [UInt8: SharedSecret] = [:], _ body: @Sendable ([KernelNode]) async throws -> Void
+    secrets: [UInt8: SharedSecret] = [:], postQuantum: Set<UInt8> = [],
+    _ body: @Sendable ([KernelNode]) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
     var nodes: [KernelNode] = []
@@ -103,7 +104,8 @@ func withKernels(
         for number in 1...count {
             nodes.append(
                 try await KernelNode.start(
-                    number, at: host, resumes: resumes, balancers: balancers, secret: secrets[number], group: group))
+                    number, at: host, resumes: resumes, balancers: balancers, secret: secrets[number],
+                    isPostQuantum: postQuantum.contains(number), group: group))
         }
         try await body(nodes)
         outcome = .success(())
@@ -121,9 +123,10 @@ extension KernelNode {
         _ number: UInt8, named name: String = "kernel-1", over shared: MemoryStore? = nil,
         at host: String = "127.0.0.1",
         resumes: Bool = false, balancers: [AddressBlock] = [], secret: SharedSecret? = nil,
-        authority: ((NodeUUID) throws -> LinkAuthority)? = nil, group: MultiThreadedEventLoopGroup
+        authority: ((NodeUUID) throws -> LinkAuthority)? = nil, isPostQuantum: Bool = false,
+        group: MultiThreadedEventLoopGroup
     ) async throws -> KernelNode {
-        let identity = try IdentityKey(seed: GuardedSecret([UInt8](repeating: number, count: 32)))
+        let identity = try IdentityKey.made(of: number, isPostQuantum: isPostQuantum)
         let store = shared ?? MemoryStore(clock: { SystemClock.wall().seconds * 1000 }, identity: identity)
         return try await start(
             name, of: identity.bundle.uuid, over: store, at: Endpoint(host: host, port: 0), resumes: resumes,

@@ -49,6 +49,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [[1, 2], [1], [2]] as [Set<UInt8>])
+    func `stand between nodes of which both or one have an ML-DSA identity`(signing: Set<UInt8>) async throws {
+        try await withKernels(2, postQuantum: signing) { nodes in
+            let (near, far) = (nodes[0], nodes[1])
+            try await near.know(far)
+            try await far.know(near)
+            let session = try await near.connect(to: far.uuid).get()
+            try await far.holds(1)
+            #expect(far.kernel.kernel.session(session)?.peer == .node(near.uuid))
+            let row = try await near.sighted(far.uuid)
+            #expect(row.bundleHash == IdentityBundle.hash(of: try await far.store.identityBundle()))
+        }
+    }
+
     @Test func `a dial to another UUID than the one that answers reads the same`() async throws {
         try await withKernels(3) { nodes in
             let (near, far, absent) = (nodes[0], nodes[1], nodes[2])

@@ -55,8 +55,10 @@ struct FakeCertifier: WorkerCertifier {
         async throws(StoreFailure) -> CertifiedWorker
     {
         guard request.proof == [9] else { throw .notProven }
+        let postQuantum = request.postQuantum.map { $0.key + $0.proof } ?? []
         return CertifiedWorker(
-            node: Fixtures.node, certificate: request.staticKey, notAfter: UnixTime(seconds: Int64(request.features)))
+            node: Fixtures.node, certificate: request.staticKey + postQuantum,
+            notAfter: UnixTime(seconds: Int64(request.features)))
     }
 
     func issueRecord(endpoints: [Endpoint], isRelay: Bool) async throws(StoreFailure) -> [UInt8] {

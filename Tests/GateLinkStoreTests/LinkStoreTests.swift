@@ -40,6 +40,16 @@ import Testing
         }
     }
 
+    @Test func `certification with an ML-DSA key comes through`() async throws {
+        let store = try Fixtures.store(MemoryStore(clock: ManualStoreClock().read), as: .kernel, "kernel-1")
+        let (key, proof) = ([UInt8](repeating: 1, count: 1952), [UInt8](repeating: 2, count: 3309))
+        let request = CertificationRequest(
+            challenge: 7, staticKey: [UInt8](repeating: 4, count: 32), proof: [9],
+            postQuantum: PostQuantumProof(key: key, proof: proof), features: 6)
+        let certified = try await store.certifyWorker("kernel-1", request)
+        #expect(certified.certificate == request.staticKey + key + proof)
+    }
+
     @Test func `a list of large peers comes in pages that fit a frame`() async throws {
         let memory = MemoryStore(clock: ManualStoreClock().read)
         for number in 0..<100 as Range<UInt64> {

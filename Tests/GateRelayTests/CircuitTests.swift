@@ -60,6 +60,27 @@ import Testing
         #expect(circuit.isBuilt)
     }
 
+    @Test(arguments: [NoiseKEM.mlkem768, .mlkem1024], [0, 15 - 8])
+    func `goes over relays and to a destination with ML-DSA identities`(kem: NoiseKEM, startDepth: Int) throws {
+        let suites = SuitePreferences(only: NoiseSuite(kem: kem, cipher: .aesGCM, hash: .sha256))
+        let nodes = try (1...9).map { try TestNode(seed: $0, suites: suites, isPostQuantum: !$0.isMultiple(of: 3)) }
+        let circuit = TestCircuit(nodes: nodes, startDepth: startDepth)
+        circuit.build()
+        #expect(circuit.isBuilt)
+        #expect(nodes.allSatisfy { $0.record.encoded.count <= RelayLimits.recordBytesMax })
+    }
+
+    @Test func `ends at a relay that does not sign with its ML-DSA key`() throws {
+        let nodes = try (1...4).map { try TestNode(seed: $0, isPostQuantum: true) }
+        let own = nodes[2].environment.credentials
+        nodes[2].environment.credentials = WorkerCredentials(
+            node: own.node, staticKey: own.staticKey, certificate: own.certificate,
+            postQuantumKey: try PostQuantumKey())
+        let circuit = TestCircuit(nodes: nodes)
+        circuit.build()
+        #expect(!circuit.isBuilt && circuit.failure != nil)
+    }
+
     @Test func `goes over no relay whose record has no suite of ours`() throws {
         let other = SuitePreferences(only: NoiseSuite(kem: .mlkem1024, cipher: .aesGCM, hash: .sha256))
         let nodes = [

@@ -14,13 +14,21 @@ final class TestNode {
     let environment: SessionEnvironment
     let record: NodeRecord
 
-    init(seed: UInt8, suites: SuitePreferences = SuitePreferences(only: .standard), relays: Bool = true) throws {
-        identity = try IdentityKey(seed: GuardedSecret(Array(repeating: seed, count: 32)))
+    init(
+        seed: UInt8, suites: SuitePreferences = SuitePreferences(only: .standard), relays: Bool = true,
+        isPostQuantum: Bool = false
+    ) throws {
+        let postQuantumKeys =
+            try isPostQuantum ? [seed ^ 0xff, seed ^ 0x3c].map { try TestNode.postQuantumKey($0) } : []
+        identity = try IdentityKey(
+            seed: GuardedSecret(Array(repeating: seed, count: 32)), postQuantumKey: postQuantumKeys.first)
         let key = StaticKey(secret: try GuardedSecret(Array(repeating: seed ^ 0x80, count: 32)))
         let certificate = WorkerCertificate.issue(
-            by: identity, staticKey: key.publicKey, worker: 1, now: TestNode.wall, lifetimeSeconds: 3600)
+            by: identity, staticKey: key.publicKey, postQuantumKey: postQuantumKeys.last?.publicKey, worker: 1,
+            now: TestNode.wall, lifetimeSeconds: 3600)
         let credentials = WorkerCredentials(
-            node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded)
+            node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded,
+            postQuantumKey: postQuantumKeys.last)
         let window = SeedBox()
         environment = SessionEnvironment(
             node: identity.bundle.uuid, credentials: credentials, suites: suites, slab: try SecretSlab(),
@@ -36,6 +44,10 @@ final class TestNode {
                 suites: suites, endpoints: [Endpoint(host: "192.0.2.1", port: 7700)], relays: relays, sequence: 1,
                 expiry: wall + 86_400),
             by: identity)
+    }
+
+    private static func postQuantumKey(_ byte: UInt8) throws -> PostQuantumKey {
+        PostQuantumKey(seed: try GuardedSecret(Array(repeating: byte, count: 32)))
     }
 
     private final class SeedBox { var seeds = SeedWindow() }

@@ -4,13 +4,13 @@ import GateSession
 import GateWire
 import NIOCore
 
-/// How many cells a hop handshake takes: fixed per KEM, so that nothing about a hop shows in it. The flights have no
-/// padding of their own: the cells are the padding.
+/// How many cells a hop handshake takes: fixed per KEM, so that nothing about a hop shows in it but whether its identity
+/// has an ML-DSA key. The flights have no padding of their own: the cells are the padding.
 ///
-/// | KEM | `create` | `created` |
-/// | --- | --- | --- |
-/// | ML-KEM-768 | 1 | 1 |
-/// | ML-KEM-1024 | 1 | 2 |
+/// | KEM | `create` | `created` | `created` with ML-DSA |
+/// | --- | --- | --- | --- |
+/// | ML-KEM-768 | 1 | 1 | 7 |
+/// | ML-KEM-1024 | 1 | 2 | 8 |
 enum HopHandshake {
     static func createCount(_ kem: NoiseKEM?) -> Int {
         switch kem {
@@ -18,10 +18,10 @@ enum HopHandshake {
         }
     }
 
-    static func createdCount(_ kem: NoiseKEM?) -> Int {
+    static func createdCount(_ kem: NoiseKEM?, isPostQuantum: Bool) -> Int {
         switch kem {
-        case .mlkem768, nil: 1
-        case .mlkem1024: 2
+        case .mlkem768, nil: isPostQuantum ? 7 : 1
+        case .mlkem1024: isPostQuantum ? 8 : 2
         }
     }
 
@@ -47,7 +47,8 @@ enum HopHandshake {
                 let layer = try? HopLayer(
                     root: secrets.root, cipher: secrets.suite.cipher, depth: depth, in: environment.slab)
             else { return nil }
-            let count = createdCount(secrets.suite.kem)
+            let count = createdCount(
+                secrets.suite.kem, isPostQuantum: environment.credentials.postQuantumKey != nil)
             guard output.readableBytes <= count * CellPayload.handshakeByteCount else { return nil }
             return Answer(flight: output, layer: layer, cellCount: count)
         }

@@ -88,7 +88,7 @@ extension Handshake {
         noise = try makeNoise(suite, header)
         guard try noise?.readMessage(message).readableBytes == 0 else { return fail() }
         let answer = answer(wall)
-        _ = try writeFlight(answer, payload: answer.choices + certificate, into: &output)
+        _ = try writeFlight(answer, payload: statement(in: answer), into: &output)
         switch header.pattern {
         case .mutual:
             phase = .awaitingLast
@@ -143,7 +143,8 @@ extension Handshake {
         if let refusal = judge(payload, of: header, expecting: dialled, wall: wall, admit: admit) { return refusal }
         if header.pattern == .mutual {
             let last = answer(wall)
-            _ = try writeFlight(last, payload: last.choices + certificate + takeProof(), into: &output)
+            let proof = takeProof()
+            _ = try writeFlight(last, payload: statement(in: last, proof: proof), into: &output)
         }
         phase = .complete
         return .complete
@@ -168,8 +169,8 @@ extension Handshake {
         return claim.encoded(handshakeHash: noise?.handshakeHash ?? [])
     }
 
-    /// Checks the choices and the certificate in a payload, then asks for admission; `nil` to go on. With `hash`, a proof
-    /// of resumption may stand behind the certificate.
+    /// Checks the choices, the certificate and its worker's signature in a payload, then asks for admission; `nil` to go on.
+    /// With `hash`, a proof of resumption may stand behind them.
     private mutating func judge(
         _ payload: ByteBuffer?, of header: FlightHeader, expecting: NodeUUID?, hash: [UInt8]? = nil, wall: UnixTime,
         admit: Admission
@@ -177,10 +178,14 @@ extension Handshake {
         guard var payload, let choices = payload.readBytes(length: FlightHeader.choicesByteCount),
             choices == header.choices, let staticKey = noise?.remoteStaticKey
         else { return fail() }
-        guard let certificate = WorkerCertificate(from: &payload), takesProof(payload, of: header, hash),
+        guard let certificate = WorkerCertificate(from: &payload),
+            let signature = HandshakeSignature(from: &payload, beside: certificate),
+            takesProof(payload, of: header, hash),
             let node = try? certificate.verify(
                 expecting: expecting, staticKey: staticKey, own: environment.node, at: wall,
-                known: &environment.knownSignatures)
+                known: &environment.knownSignatures),
+            signature.holds(
+                for: certificate, by: role == .initiator ? .responder : .initiator, over: noise?.payloadHash ?? [])
         else { return fail(.certificateRefused) }
         let peer = SessionPeer.node(node, worker: certificate.worker, notAfter: certificate.notAfter)
         guard admit(PeerClaim(peer: peer, context: header.context, role: role, certificate: certificate)) else {
@@ -190,7 +195,7 @@ extension Handshake {
         return nil
     }
 
-    /// Whether nothing stands behind the certificate, or a proof where one may.
+    /// Whether nothing stands behind certificate and signature, or a proof where one may.
     private mutating func takesProof(_ rest: ByteBuffer, of header: FlightHeader, _ hash: [UInt8]?) -> Bool {
         guard rest.readableBytes > 0 else { return true }
         guard let hash, header.context == .peer else { return false }
@@ -210,10 +215,12 @@ extension Handshake {
         return header
     }
 
-    private var certificate: [UInt8] {
+    /// What this side says about itself in a flight.
+    private func statement(in header: FlightHeader, proof: [UInt8] = []) -> FlightPayload {
         switch presence {
-        case .mutual(let credentials): credentials.certificate
-        case .anonymous: []
+        case .mutual(let credentials):
+            FlightPayload(choices: header.choices, credentials: credentials, role: role, proof: proof)
+        case .anonymous: FlightPayload(choices: header.choices, proof: proof)
         }
     }
 }

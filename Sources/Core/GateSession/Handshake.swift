@@ -22,8 +22,9 @@ package import NIOCore
 /// | 34 | sealed ``FlightHeader`` |
 /// | n + 16 | sealed body: Noise message (none in a retry), then padding |
 ///
-/// Noise payloads: openings none; answer and last the flight's choices (14 bytes), then the sender's certificate; in
-/// the last of a peer's handshake a ``ResumptionProof`` may follow.
+/// Noise payloads (``FlightPayload``): openings none; answer and last the flight's choices (14 bytes), then the sender's
+/// certificate, with an ML-DSA key in it the sender's signature; in the last of a peer's handshake a ``ResumptionProof``
+/// may follow.
 /// Prologue: context ‖ choices of flight 1; with a retry ‖ choices of flights 2 and 3. Input beyond the last flight is
 /// left for the session.
 package struct Handshake: ~Copyable {
@@ -192,16 +193,16 @@ package struct Handshake: ~Copyable {
     mutating func open(_ header: FlightHeader, into output: inout ByteBuffer) throws(NoiseFailure) -> Step {
         guard let suite = NoiseSuite(numbers: header.suite) else { return fail() }
         noise = try makeNoise(suite, header)
-        return try writeFlight(header, payload: [], into: &output)
+        return try writeFlight(header, payload: FlightPayload(), into: &output)
     }
 
     /// Appends this side's next flight: a Noise message with the payload, or with `nil` none.
     mutating func writeFlight(
-        _ choices: FlightHeader, payload: [UInt8]?, into output: inout ByteBuffer
+        _ choices: FlightHeader, payload: FlightPayload?, into output: inout ByteBuffer
     ) throws(NoiseFailure) -> Step {
         var body = ByteBuffer()
         body.reserveCapacity(4096)
-        if let payload { try noise?.writeMessage(payload: payload, into: &body) }
+        if let payload { try noise?.writeMessage(into: &body) { payload.bytes(signing: $0) } }
         var header = choices
         header.messageBytes = body.readableBytes
         let room = WireLimits.flightBodyBytesMax - body.readableBytes

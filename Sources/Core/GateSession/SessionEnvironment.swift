@@ -12,8 +12,13 @@ package final class WorkerCredentials: Sendable {
     package let staticKey: StaticKey
     /// The certificate's bytes, as they travel.
     package let certificate: [UInt8]
+    /// What handshakes are signed with; where the certificate names such a key, and only there.
+    package let postQuantumKey: PostQuantumKey?
 
-    package init(node: NodeUUID, staticKey: StaticKey, certificate: [UInt8]) {
+    package init(
+        node: NodeUUID, staticKey: StaticKey, certificate: [UInt8], postQuantumKey: PostQuantumKey? = nil
+    ) {
+        self.postQuantumKey = postQuantumKey
         self.node = node
         self.staticKey = staticKey
         self.certificate = certificate

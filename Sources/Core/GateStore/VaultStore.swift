@@ -38,14 +38,32 @@ package struct CertificationRequest: Sendable, Equatable {
     package let staticKey: [UInt8]
     /// HMAC-SHA256 under what static and ephemeral key agree on; see `PossessionChallenge`.
     package let proof: [UInt8]
+    /// The worker's ML-DSA key, where the identity has one; `nil` where it has none.
+    package let postQuantum: PostQuantumProof?
     /// Feature bits to certify.
     package let features: UInt64
 
-    package init(challenge: UInt64, staticKey: [UInt8], proof: [UInt8], features: UInt64) {
+    package init(
+        challenge: UInt64, staticKey: [UInt8], proof: [UInt8], postQuantum: PostQuantumProof? = nil, features: UInt64
+    ) {
         self.challenge = challenge
         self.staticKey = staticKey
         self.proof = proof
+        self.postQuantum = postQuantum
         self.features = features
+    }
+}
+
+/// A worker's ML-DSA-65 public key, and that it has the private one.
+package struct PostQuantumProof: Sendable, Equatable {
+    /// The public key.
+    package let key: [UInt8]
+    /// Its signature of the challenge; see `PossessionChallenge`.
+    package let proof: [UInt8]
+
+    package init(key: [UInt8], proof: [UInt8]) {
+        self.key = key
+        self.proof = proof
     }
 }
 
@@ -73,7 +91,8 @@ package protocol WorkerCertifier: Sendable {
     /// Begins a certification under the caller's name.
     func challengeWorker(_ name: String) async throws(StoreFailure) -> CertificationChallenge
 
-    /// Certifies a static key whose possession is proven, else `.notProven`.
+    /// Certifies keys whose possession is proven, else `.notProven`; also where there is an ML-DSA key and the identity has
+    /// none, or the other way round.
     func certifyWorker(_ name: String, _ request: CertificationRequest) async throws(StoreFailure) -> CertifiedWorker
 
     /// A freshly signed record that says where this node listens and whether it relays.

@@ -71,6 +71,10 @@ extension LinkStore: WorkerCertifier {
         body.challenge = request.challenge
         body.staticKey = Data(request.staticKey)
         body.proof = Data(request.proof)
+        if let postQuantum = request.postQuantum {
+            body.postQuantumKey = Data(postQuantum.key)
+            body.postQuantumProof = Data(postQuantum.proof)
+        }
         body.features = request.features
         let reply = try await ask(.identityCertify, body, as: WireCertified.self)
         return CertifiedWorker(

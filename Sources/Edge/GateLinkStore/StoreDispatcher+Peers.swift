@@ -65,7 +65,7 @@ extension StoreDispatcher {
             try call.requireOwn(body.worker)
             let request = CertificationRequest(
                 challenge: body.challenge, staticKey: Array(body.staticKey), proof: Array(body.proof),
-                features: body.features)
+                postQuantum: body.postQuantum, features: body.features)
             let certified = try await certifier.certifyWorker(body.worker, request)
             var reply = WireCertified()
             reply.node = certified.node.value.data
@@ -81,5 +81,13 @@ extension StoreDispatcher {
         var reply = WireBlob()
         reply.bytes = blobData(bytes)
         return serialized(reply)
+    }
+}
+
+extension WireCertify {
+    /// The part about ML-DSA, where the worker has such a key.
+    fileprivate var postQuantum: PostQuantumProof? {
+        guard !postQuantumKey.isEmpty || !postQuantumProof.isEmpty else { return nil }
+        return PostQuantumProof(key: Array(postQuantumKey), proof: Array(postQuantumProof))
     }
 }

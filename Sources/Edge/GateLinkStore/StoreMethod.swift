@@ -96,7 +96,7 @@ package enum StoreMethod: String, CaseIterable, Sendable {
         switch self {
         case .peersNote, .sessionsNote, .refusalsNote, .reputationNote, .reputationGet, .dataCommit:
             LinkLimits.payloadBytesMax
-        case .peersEdit, .rightsSet, .settingsSet, .identityRecord, .linkAuthority: 16_384
+        case .peersEdit, .rightsSet, .settingsSet, .identityRecord, .identityCertify, .linkAuthority: 16_384
         default: 4096
         }
     }

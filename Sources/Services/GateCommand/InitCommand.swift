@@ -31,6 +31,12 @@ struct InitCommand: AsyncParsableCommand {
     @Flag(help: "Make a secret that this node shares with all of its network; the others get a copy of its file.")
     var sharedSecret = false
     @Option(help: "File with the secret of the network that the node joins, mode 0600.") var sharedSecretFile: String?
+    @Flag(
+        help: """
+            Give the identity an ML-DSA-65 key beside its Ed25519 key, for good: who forges one must forge both. Only \
+            nodes that know of it can connect.
+            """)
+    var pqIdentity = false
     @Option(help: "A URL of PostgreSQL, without a password, to keep the data in. (default: a file of SQLite)")
     var database: String?
     @Option(help: "File with the password of PostgreSQL's role, mode 0600.") var databasePasswordFile: String?
@@ -67,7 +73,7 @@ struct InitCommand: AsyncParsableCommand {
             settings.database.passwordFile = databasePasswordFile.map { NodeOptions.absolute($0) }
             settings.database.allowPlain = databaseAllowPlain
         }
-        let uuid = try await NodeFolder.create(settings, withSharedSecret: sharedSecret)
+        let uuid = try await NodeFolder.create(settings, withSharedSecret: sharedSecret, isPostQuantum: pqIdentity)
         printLine("\(uuid)")
         printNote(InitCommand.advice(settings))
     }

@@ -21,8 +21,10 @@ enum NodeFolder {
     /// Makes everything, or nothing that stays. The node is made in a folder of this run's own inside and moved in place
     /// at the end, so nothing that somebody else made is ever removed, and of two runs at once one is refused.
     /// `withSharedSecret` makes a secret, too, where the settings name its file; a file that is named and not made has to
-    /// do.
-    static func create(_ settings: LocalSettings, withSharedSecret: Bool = false) async throws -> NodeUUID {
+    /// do. With `isPostQuantum` the identity has an ML-DSA key.
+    static func create(
+        _ settings: LocalSettings, withSharedSecret: Bool = false, isPostQuantum: Bool = false
+    ) async throws -> NodeUUID {
         if !withSharedSecret, let path = settings.sharedSecretPath { _ = try SharedSecretFile.load(from: path) }
         let directory = settings.directory
         for part in parts where FileManager.default.fileExists(atPath: "\(directory)/\(part)") {
@@ -32,7 +34,8 @@ enum NodeFolder {
         let draft = "\(directory)/.init-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         do {
             try makeFolder(draft)
-            let node = try await fill(settings, withSharedSecret: withSharedSecret, in: draft)
+            let node = try await fill(
+                settings, withSharedSecret: withSharedSecret, isPostQuantum: isPostQuantum, in: draft)
             try moveParts(from: draft, to: directory)
             rmdir(draft)
             return node
@@ -47,13 +50,13 @@ enum NodeFolder {
     private static let parts = ["secrets", "data", "authority", "credentials", "run", LocalSettings.fileName]
 
     private static func fill(
-        _ settings: LocalSettings, withSharedSecret: Bool, in draft: String
+        _ settings: LocalSettings, withSharedSecret: Bool, isPostQuantum: Bool, in draft: String
     ) async throws -> NodeUUID {
         var settings = settings
         settings.directory = draft
         for part in ["data", "secrets", "credentials", "run"] { try makeFolder("\(draft)/\(part)") }
         if withSharedSecret, let path = settings.sharedSecretPath { try SharedSecretFile.create(at: path) }
-        let node = try await NodeIdentity.create(settings)
+        let node = try await NodeIdentity.create(settings, isPostQuantum: isPostQuantum)
         let authority = try LinkAuthority.create(node: node)
         try authority.write(to: settings.authorityDirectory)
         try await NodeIdentity.keep(authority, settings)

@@ -13,10 +13,12 @@ enum NodeIdentity {
     /// Settings that the SOCKS5 extender may read, by prefix.
     static let socks5Settings: Set<String> = ["socks5.", "relay.hops"]
 
-    /// Makes vault key, database and identity, and grants the shipped extender what it needs.
-    static func create(_ settings: LocalSettings) async throws -> NodeUUID {
+    /// Makes vault key, database and identity, where wanted with an ML-DSA key, and grants the shipped extender what it
+    /// needs.
+    static func create(_ settings: LocalSettings, isPostQuantum: Bool) async throws -> NodeUUID {
         let place = try DatabasePlace(settings)
-        let node = try await NodeDatabase.initialise(place, vaultKeyFile: settings.vaultKeyPath)
+        let node = try await NodeDatabase.initialise(
+            place, vaultKeyFile: settings.vaultKeyPath, isPostQuantum: isPostQuantum)
         let store = try await place.open()
         if let link = LinkName(node: node, role: .extender(ShippedExtender.socks5), name: socks5Name) {
             try await store.setRights(.attaching(link, settings: socks5Settings))

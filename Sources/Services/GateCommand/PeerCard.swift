@@ -13,8 +13,8 @@ struct PeerCard: ExpressibleByArgument, Equatable {
     /// The record's bytes; empty where the card has none.
     let record: [UInt8]
 
-    /// The longest record that is read, in base64url.
-    static let recordCharactersMax = 8192
+    /// The longest record that is read, in base64url: one of an identity with ML-DSA and eight long host names.
+    static let recordCharactersMax = (NodeRecord.encodedBytesMax * 4 + 2) / 3
 
     init(address: NodeAddress, record: [UInt8] = []) {
         self.address = address

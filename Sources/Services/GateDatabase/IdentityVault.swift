@@ -30,11 +30,12 @@ package actor IdentityVault {
 
     static let row = "identity"
 
-    /// Makes a fresh identity and stores it sealed; `.conflict` if the store has one.
-    package static func initialise(in store: any VaultStore, key: GuardedSecret) async throws(StoreFailure) -> NodeUUID
-    {
+    /// Makes a fresh identity, with an ML-DSA key where wanted, and stores it sealed; `.conflict` if the store has one.
+    package static func initialise(
+        in store: any VaultStore, key: GuardedSecret, isPostQuantum: Bool = false
+    ) async throws(StoreFailure) -> NodeUUID {
         let identity: IdentityKey
-        do { identity = try IdentityKey.generate() } catch { throw .unavailable }
+        do { identity = try IdentityKey.generate(isPostQuantum: isPostQuantum) } catch { throw .unavailable }
         return try await keep(identity, in: store, key: key)
     }
 
@@ -105,13 +106,15 @@ extension IdentityVault: WorkerCertifier {
         // Taken out first: a challenge serves one answer, right or wrong.
         guard let asked = challenges.removeValue(forKey: request.challenge), asked.worker == name,
             asked.endsAt > clock(), request.staticKey.count == CertificationChallenge.keyBytes,
-            asked.challenge.isAnswered(by: request.proof, staticKey: request.staticKey, name: name)
+            asked.challenge.isAnswered(by: request.proof, staticKey: request.staticKey, name: name),
+            bundle.isPostQuantum == (request.postQuantum != nil),
+            request.postQuantum.map({ asked.challenge.isAnswered(by: $0, of: request, name: name) }) ?? true
         else { throw .notProven }
         let worker = try await store.workerID(of: name)
         let lifetime = try await store.values()[NodeSettings.certificateLifetime]
         let certificate = WorkerCertificate.issue(
-            by: identity, staticKey: request.staticKey, worker: worker, now: now,
-            lifetimeSeconds: lifetime.components.seconds, features: request.features)
+            by: identity, staticKey: request.staticKey, postQuantumKey: request.postQuantum?.key, worker: worker,
+            now: now, lifetimeSeconds: lifetime.components.seconds, features: request.features)
         return CertifiedWorker(node: node, certificate: certificate.encoded, notAfter: certificate.notAfter)
     }
 
@@ -125,6 +128,15 @@ extension IdentityVault: WorkerCertifier {
     }
 
     private var now: UnixTime { UnixTime(seconds: clock() / 1000) }
+}
+
+extension PossessionChallenge {
+    fileprivate func isAnswered(by postQuantum: PostQuantumProof, of request: CertificationRequest, name: String)
+        -> Bool
+    {
+        isAnswered(
+            by: postQuantum.proof, postQuantumKey: postQuantum.key, staticKey: request.staticKey, name: name)
+    }
 }
 
 /// The suites that the settings take, in their order.

@@ -69,9 +69,9 @@ package struct NodeDatabase: Sendable {
     }
 
     /// Makes what a new node needs: the key's file, the database and an identity in it. An existing key or identity
-    /// is never replaced.
+    /// is never replaced. With `isPostQuantum` the identity has an ML-DSA key beside its Ed25519 key.
     package static func initialise(
-        _ place: DatabasePlace, vaultKeyFile: String
+        _ place: DatabasePlace, vaultKeyFile: String, isPostQuantum: Bool = false
     ) async throws(NodeDatabaseFailure) -> NodeUUID {
         let key: GuardedSecret
         do throws(VaultKeyFileFailure) {
@@ -79,7 +79,7 @@ package struct NodeDatabase: Sendable {
         } catch {
             throw .vaultKey(error)
         }
-        return try await initialise(place, vaultKey: key)
+        return try await initialise(place, vaultKey: key, isPostQuantum: isPostQuantum)
     }
 
     /// The same with the database in a file.
@@ -89,10 +89,10 @@ package struct NodeDatabase: Sendable {
 
     /// Makes the database and an identity in it, sealed with a key that the caller keeps.
     package static func initialise(
-        _ place: DatabasePlace, vaultKey: GuardedSecret
+        _ place: DatabasePlace, vaultKey: GuardedSecret, isPostQuantum: Bool = false
     ) async throws(NodeDatabaseFailure) -> NodeUUID {
         try await using(try await place.open(), of: place) { store throws(StoreFailure) in
-            try await IdentityVault.initialise(in: store, key: vaultKey)
+            try await IdentityVault.initialise(in: store, key: vaultKey, isPostQuantum: isPostQuantum)
         }
     }
 

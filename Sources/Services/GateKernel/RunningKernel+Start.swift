@@ -20,8 +20,9 @@ extension RunningKernel {
     ) async throws -> RunningKernel {
         let staticKey: StaticKey
         do { staticKey = try StaticKey() } catch { throw KernelFailure.noProtectedMemory }
+        let postQuantumKey = try await patiently(logger) { try await WorkerIdentity.makePostQuantumKey(for: store) }
         let identity = WorkerIdentity(
-            name: configuration.name, store: store, staticKey: staticKey,
+            name: configuration.name, store: store, staticKey: staticKey, postQuantumKey: postQuantumKey,
             features: configuration.resumesSessions ? WorkerCertificate.resumesSessions : 0, logger: logger)
         let (credentials, notAfter) = try await patiently(logger) { try await identity.certify() }
         guard credentials.node == configuration.node else { throw KernelFailure.certificateRefused }

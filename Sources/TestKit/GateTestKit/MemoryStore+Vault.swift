@@ -24,9 +24,16 @@ extension MemoryStore: WorkerCertifier {
             asked.challenge.isAnswered(by: request.proof, staticKey: request.staticKey, name: name)
         else { throw .notProven }
         let identity = try known()
+        guard identity.bundle.isPostQuantum == (request.postQuantum != nil) else { throw .notProven }
+        if let postQuantum = request.postQuantum {
+            guard
+                asked.challenge.isAnswered(
+                    by: postQuantum.proof, postQuantumKey: postQuantum.key, staticKey: request.staticKey, name: name)
+            else { throw .notProven }
+        }
         let certificate = WorkerCertificate.issue(
-            by: identity, staticKey: request.staticKey, worker: try workerID(of: name), now: now,
-            lifetimeSeconds: 24 * 3600, features: request.features)
+            by: identity, staticKey: request.staticKey, postQuantumKey: request.postQuantum?.key,
+            worker: try workerID(of: name), now: now, lifetimeSeconds: 24 * 3600, features: request.features)
         return CertifiedWorker(
             node: identity.bundle.uuid, certificate: certificate.encoded, notAfter: certificate.notAfter)
     }

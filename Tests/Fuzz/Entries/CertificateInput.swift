@@ -43,18 +43,29 @@ enum CertificateInput {
         try IdentityKey(seed: GuardedSecret([UInt8](repeating: 7, count: IdentityKey.seedByteCount)))
     }
 
+    /// The same with an ML-DSA key.
+    private static let postQuantumIdentity = honest { try IdentityKey.made(of: 7, isPostQuantum: true) }
+
     private static let certificate = WorkerCertificate.issue(
         by: identity, staticKey: [UInt8](repeating: 9, count: 32), worker: 1, now: wall, lifetimeSeconds: 3600
     ).encoded
 
-    /// A relay's record that holds at `wall`.
-    static let record = NodeRecord.issue(
-        NodeRecord.Content(
-            suites: [.standard],
-            endpoints: [Endpoint(host: "example.org", port: 7700), Endpoint(host: "::1", port: 1)],
-            relays: true, sequence: 3, expiry: wall + 3600),
-        by: identity
+    private static let postQuantumCertificate = WorkerCertificate.issue(
+        by: postQuantumIdentity, staticKey: [UInt8](repeating: 9, count: 32),
+        postQuantumKey: [UInt8](repeating: 8, count: PostQuantumKey.publicKeyByteCount), worker: 1, now: wall,
+        lifetimeSeconds: 3600
     ).encoded
 
-    static let seeds = [identity.bundle.encoded, certificate, record]
+    private static let content = NodeRecord.Content(
+        suites: [.standard],
+        endpoints: [Endpoint(host: "example.org", port: 7700), Endpoint(host: "::1", port: 1)],
+        relays: true, sequence: 3, expiry: wall + 3600)
+
+    /// A relay's record that holds at `wall`.
+    static let record = NodeRecord.issue(content, by: identity).encoded
+
+    static let seeds = [
+        identity.bundle.encoded, certificate, record, postQuantumIdentity.bundle.encoded, postQuantumCertificate,
+        NodeRecord.issue(content, by: postQuantumIdentity).encoded,
+    ]
 }

@@ -13,7 +13,7 @@ from gatepeer.flights import SharedSecret
 from gatepeer.noise import ANONYMOUS, MUTUAL
 from gatepeer.suites import ALL_SUITES, Suite
 
-from . import answering, dialling, faults, mutations, updating, web
+from . import answering, dialling, faults, mutations, postquantum, updating, web
 from .nodes import RealNode
 from .report import Report
 
@@ -46,7 +46,7 @@ def main() -> int:
 
         nodes = [
             start("plain"), start("secret", shared_secret=NETWORK_SECRET.hex()),
-            start("old", shared_secret=PASSPHRASE, newest_version=1),
+            start("old", shared_secret=PASSPHRASE, newest_version=1), start("signing", is_post_quantum=True),
         ]
         for node in nodes:
             node.wait_ready()
@@ -64,10 +64,10 @@ def remove(folder: Path, report: Report) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode, web_port: int) -> None:
+def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode, signing: RealNode, web_port: int) -> None:
     secret = SharedSecret(NETWORK_SECRET)
     dialling.check_access(report, plain)
-    for node in (plain, secret_node, old):
+    for node in (plain, secret_node, old, signing):
         node.set("access.default", "allow")
         node.set("access.anonymous", "true")
         node.set("socks5.exit", "all")
@@ -108,6 +108,10 @@ def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode,
     updating.check_resumption(report, plain)
     updating.check_faults(report, plain)
     updating.check_lateness(report, plain)
+
+    postquantum.check_dialling(report, signing, plain)
+    postquantum.check_answering(report, signing, plain)
+    postquantum.check_faults(report, signing)
 
     faults.check_faults(report, plain)
     faults.check_limits(report, plain)

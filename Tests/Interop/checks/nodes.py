@@ -42,14 +42,16 @@ class RealNode:
     """One node: database service, a kernel worker and the SOCKS5 extender, on loopback."""
 
     def __init__(
-        self, name: str, below: Path, programs: Path, shared_secret: str | None = None, newest_version: int = 2
+        self, name: str, below: Path, programs: Path, shared_secret: str | None = None, newest_version: int = 2,
+        is_post_quantum: bool = False,
     ):
         self.program = programs / "quantumgate"
         self.folder = below / name
         self.base = free_port_base()
         self.environment = dict(os.environ, QUANTUMGATE_PEERS_NEWEST_VERSION=str(newest_version))
         listen = f"127.0.0.1:{self.base}"
-        made = self.command("init", str(self.folder), "--port-base", str(self.base), "--listen", listen)
+        kind = ["--pq-identity"] if is_post_quantum else []
+        made = self.command("init", str(self.folder), "--port-base", str(self.base), "--listen", listen, *kind)
         self.uuid = UUID(made.split()[0])
         if shared_secret is not None:
             path = self.folder / "secrets" / "network.secret"

@@ -8,7 +8,7 @@ from .flights import (
     HANDSHAKE, HEAD_BYTES, MINUTES_TOLERATED, PADDING_MAX, PEER_CONTEXT, RETRY, RETRY_PADDING, SEED_BYTES, Choices,
     Mask, NotIntelligible, SharedSecret, minute_now,
 )
-from .identity import CERTIFICATE_BYTES, Certificate, Identity
+from .identity import INITIATOR_LABEL, MLDSA65, RESPONDER_LABEL, SIGNATURE_BYTES, Certificate, Identity
 from .noise import MUTUAL, NoiseHandshake
 from .records import SessionSecrets, resumption_proof
 from .suites import NO_SUITE, Refused, Suite, Taken, are_offered
@@ -77,12 +77,15 @@ class Side:
         offers = self.taken.offers
         return Choices(self.version, self.version, first.pattern, first.suite, minute_now(), offers)
 
-    def _read_payload(self, payload: bytes, choices: bytes) -> tuple[Certificate, bytes]:
-        """The certificate of a later flight and what stands behind it."""
+    def _read_payload(self, payload: bytes, choices: bytes) -> tuple[Certificate, bytes, bytes]:
+        """The certificate of a later flight, its worker's signature (none without an ML-DSA key) and the rest."""
         if payload[: len(choices)] != choices:
             raise Refused("changed choices")
-        rest = payload[len(choices) :]
-        return Certificate.decode(rest[:CERTIFICATE_BYTES]), rest[CERTIFICATE_BYTES:]
+        certificate, rest = Certificate.take(payload[len(choices) :])
+        count = SIGNATURE_BYTES[MLDSA65] if certificate.is_post_quantum else 0
+        if len(rest) < count:
+            raise Refused("handshake's signature is short")
+        return certificate, rest[:count], rest[count:]
 
     def _check_same(self, choices: Choices) -> None:
         first = self.first
@@ -156,19 +159,25 @@ class Initiator(Side):
         if choices.kind != HANDSHAKE:
             raise Refused("a retry")
         self._check_version(choices)
-        certificate, rest = self._read_payload(self.noise.read(message), choices_bytes)
+        certificate, signature, rest = self._read_payload(self.noise.read(message), choices_bytes)
         if rest:
             raise Refused("bytes behind the responder's certificate")
         certificate.judge(self.noise.remote_static, self.identity.uuid, dialled=self.dialled)
+        certificate.judge_signature(signature, RESPONDER_LABEL, self.noise.payload_hash)
         self.hash_after_answer = self.noise.state.hash
         self.certificate = certificate
         return certificate
 
     def write_last(self, resumption: Resumption | None = None, certificate: Certificate | None = None) -> bytes:
         choices = self._later_choices().encode()
-        payload = choices + (certificate or self.identity.certificate()).encoded
+        encoded = (certificate or self.identity.certificate()).encoded
+        proof = b""
         if resumption:
-            payload += resumption_proof(resumption.session_id, resumption.secret, self.hash_after_answer)
+            proof = resumption_proof(resumption.session_id, resumption.secret, self.hash_after_answer)
+
+        def payload(handshake_hash: bytes) -> bytes:
+            return choices + encoded + self.identity.sign_handshake(INITIATOR_LABEL, handshake_hash) + proof
+
         return self._seal(choices, self.noise.write(payload))
 
     def established(self) -> Established:
@@ -245,7 +254,12 @@ class Responder(Side):
 
     def write_answer(self) -> bytes:
         choices = self._later_choices().encode()
-        return self._seal(choices, self.noise.write(choices + self.identity.certificate().encoded))
+        encoded = self.identity.certificate().encoded
+
+        def payload(handshake_hash: bytes) -> bytes:
+            return choices + encoded + self.identity.sign_handshake(RESPONDER_LABEL, handshake_hash)
+
+        return self._seal(choices, self.noise.write(payload))
 
     def read_last(self, choices_bytes: bytes, message: bytes) -> Established:
         choices = Choices.decode(choices_bytes)
@@ -254,10 +268,11 @@ class Responder(Side):
             raise Refused("a retry by the initiator")
         if choices.lowest_version != self.version:
             raise Refused("other version than the answer's")
-        certificate, proof = self._read_payload(self.noise.read(message), choices_bytes)
+        certificate, signature, proof = self._read_payload(self.noise.read(message), choices_bytes)
         if len(proof) not in (0, PROOF_BYTES):
             raise Refused("bytes behind the initiator's certificate")
         certificate.judge(self.noise.remote_static, self.identity.uuid)
+        certificate.judge_signature(signature, INITIATOR_LABEL, self.noise.payload_hash)
         return self._established(certificate, proof or None)
 
     def established_anonymous(self) -> Established:

@@ -1,5 +1,7 @@
 """The Noise Protocol Framework, revision 34 with the hfs extension: XXhfs and NXhfs, with and without psk0."""
 
+from collections.abc import Callable
+
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from .suites import Refused, Suite
@@ -79,13 +81,14 @@ class NoiseHandshake:
         self.remote_kem_key = b""
         self.remote_ephemeral = b""
         self.remote_static = b""
+        self.payload_hash = b""  # as it was before the payload of the last message
 
     @property
     def is_complete(self) -> bool:
         return not self.messages
 
-    def write(self, payload: bytes) -> bytes:
-        """The next message, which is this side's."""
+    def write(self, payload: bytes | Callable[[bytes], bytes]) -> bytes:
+        """The next message, which is this side's; the payload may be made of the hash of all before it."""
         message = b""
         for token in self.messages.pop(0):
             match token:
@@ -105,7 +108,8 @@ class NoiseHandshake:
                     message += self.state.encrypt_and_hash(self.static.public_key().public_bytes_raw())
                 case _:
                     self._mix(token)
-        return message + self.state.encrypt_and_hash(payload)
+        self.payload_hash = self.state.hash
+        return message + self.state.encrypt_and_hash(payload(self.payload_hash) if callable(payload) else payload)
 
     def read(self, message: bytes) -> bytes:
         """The payload of the other side's next message."""
@@ -132,6 +136,7 @@ class NoiseHandshake:
                     self.remote_static = taken(32, sealed=True)
                 case _:
                     self._mix(token)
+        self.payload_hash = self.state.hash
         return self.state.decrypt_and_hash(message)
 
     def _mix_ephemeral(self, public: bytes) -> None:

@@ -122,14 +122,18 @@ enum Exercise {
     }
 
     private static func environment(_ watch: Watch, _ wall: UnixTime) throws -> SessionEnvironment {
-        let identity = try IdentityKey(seed: try secret(watch))
+        let identity = try IdentityKey(
+            seed: try secret(watch), postQuantumKey: PostQuantumKey(seed: try secret(watch)))
         let key = StaticKey(secret: try secret(watch))
+        let postQuantumKey = PostQuantumKey(seed: try secret(watch))
         let certificate = WorkerCertificate.issue(
-            by: identity, staticKey: key.publicKey, worker: 1, now: wall, lifetimeSeconds: 3600)
+            by: identity, staticKey: key.publicKey, postQuantumKey: postQuantumKey.publicKey, worker: 1, now: wall,
+            lifetimeSeconds: 3600)
         let node = identity.bundle.uuid
         return SessionEnvironment(
             node: node,
-            credentials: WorkerCredentials(node: node, staticKey: key, certificate: certificate.encoded),
+            credentials: WorkerCredentials(
+                node: node, staticKey: key, certificate: certificate.encoded, postQuantumKey: postQuantumKey),
             slab: try SecretSlab(), random: FastRandom(), entropy: entropy(watch), remember: { _, _, _ in true })
     }
 

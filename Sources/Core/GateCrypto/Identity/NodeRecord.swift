@@ -15,14 +15,15 @@ package enum NodeRecordFailure: Error, Equatable {
 ///
 /// | bytes | what |
 /// | --- | --- |
-/// | 1 | version, 1 |
-/// | 34 | identity bundle |
+/// | 1 | version: 1, or 2 where the bundle has an ML-DSA key |
+/// | 34 or 1,987 | identity bundle |
 /// | 1 | flags: bit 0 relays for others; the rest zero |
 /// | 8 | sequence number; the higher replaces the lower |
 /// | 8 | expiry, unix seconds |
 /// | 1 + 3 n | handshake suites, 1 … 12, favourite first: KEM, cipher, hash |
 /// | 1 + n | endpoints, 0 … 8: port (2), length of the host (1), host |
 /// | 64 | Ed25519 signature of label and all before |
+/// | 0 or 3,309 | version 2: ML-DSA-65 signature of the same |
 ///
 /// Numbers are big-endian. One record has one encoding; anything else is refused.
 package struct NodeRecord: Hashable, Sendable {
@@ -34,7 +35,7 @@ package struct NodeRecord: Hashable, Sendable {
     package static let toleranceSeconds: Int64 = 600
     package static let encodedBytesMax =
         1 + IdentityBundle.encodedBytesMax + 17 + 1 + 3 * suiteCountMax + 1
-        + endpointCountMax * (3 + Endpoint.hostBytesMax) + 64
+        + endpointCountMax * (3 + Endpoint.hostBytesMax) + IdentityBundle.signatureBytesMax
 
     package let bundle: IdentityBundle
     package let relays: Bool
@@ -42,9 +43,8 @@ package struct NodeRecord: Hashable, Sendable {
     package let expiry: UnixTime
     package let suites: [NoiseSuite]
     package let endpoints: [Endpoint]
+    /// Those of all keys of the bundle, one after the other.
     package let signature: [UInt8]
-
-    private static let version: UInt8 = 1
 
     /// The node that the record is about, and that signed it.
     package var node: NodeUUID { bundle.uuid }
@@ -87,10 +87,12 @@ package struct NodeRecord: Hashable, Sendable {
     /// Reads one record from the front; `nil`, and nothing taken, where it is short or not canonical.
     package init?(from buffer: inout ByteBuffer) {
         var rest = buffer
-        guard rest.readInteger(as: UInt8.self) == NodeRecord.version, let bundle = IdentityBundle(from: &rest),
-            let flags = rest.readInteger(as: UInt8.self), flags <= 1, let sequence = rest.readInteger(as: UInt64.self),
+        guard let version = rest.readInteger(as: UInt8.self), let bundle = IdentityBundle(from: &rest),
+            version == bundle.formVersion, let flags = rest.readInteger(as: UInt8.self), flags <= 1,
+            let sequence = rest.readInteger(as: UInt64.self),
             let expiry = rest.readInteger(as: Int64.self), let suites = NodeRecord.readSuites(from: &rest),
-            let endpoints = NodeRecord.readEndpoints(from: &rest), let signature = rest.readBytes(length: 64)
+            let endpoints = NodeRecord.readEndpoints(from: &rest),
+            let signature = rest.readBytes(length: bundle.signatureByteCount)
         else { return nil }
         let content = Content(
             suites: suites, endpoints: endpoints, relays: flags == 1, sequence: sequence,
@@ -109,15 +111,13 @@ package struct NodeRecord: Hashable, Sendable {
         guard !overflow, left > -NodeRecord.toleranceSeconds,
             left <= NodeRecord.lifetimeSecondsMax + NodeRecord.toleranceSeconds
         else { throw .expired }
-        guard Signing.isSigned(.nodeRecord, signedBytes, by: bundle.signingKey, signature: signature) else {
-            throw .badSignature
-        }
+        guard bundle.isSigned(.nodeRecord, signedBytes, signature: signature) else { throw .badSignature }
         return node
     }
 
     private var signedBytes: [UInt8] {
         var buffer = ByteBuffer()
-        buffer.writeInteger(NodeRecord.version)
+        buffer.writeInteger(bundle.formVersion)
         buffer.writeBytes(bundle.encoded)
         buffer.writeInteger(UInt8(relays ? 1 : 0))
         buffer.writeInteger(sequence)

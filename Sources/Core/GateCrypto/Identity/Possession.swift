@@ -1,7 +1,8 @@
 /// Proof that a worker holds the private half of the static key that it wants certified, made under its link name.
 ///
 /// The vault sends a fresh X25519 public key; the proof is HMAC-SHA256 under the shared secret of
-/// label ‖ length of the name (2) ‖ name ‖ static key ‖ challenge.
+/// label ‖ length of the name (2) ‖ name ‖ static key ‖ challenge. A worker of an identity with ML-DSA proves its ML-DSA key
+/// beside it, by a signature of the same text under a label of its own.
 package struct PossessionChallenge: Sendable {
     package static let proofByteCount = 32
 
@@ -20,10 +21,31 @@ package struct PossessionChallenge: Sendable {
         return expected.withUnsafeBytes { expected in proof.withUnsafeBytes { Sodium.areEqual(expected, $0) } }
     }
 
+    /// Whether the signature shows possession of `postQuantumKey` by the worker of that link name and static key.
+    package func isAnswered(
+        by signature: [UInt8], postQuantumKey: [UInt8], staticKey: [UInt8], name: String
+    ) -> Bool {
+        let text = PossessionChallenge.subject(name: name, staticKey: staticKey, challenge: publicKey)
+        return PostQuantumKey.isSigned(
+            .workerPostQuantumPossession, text, by: postQuantumKey, signature: signature)
+    }
+
     fileprivate static func text(name: String, staticKey: [UInt8], challenge: [UInt8]) -> [UInt8] {
+        Label.workerPossession.bytes + subject(name: name, staticKey: staticKey, challenge: challenge)
+    }
+
+    fileprivate static func subject(name: String, staticKey: [UInt8], challenge: [UInt8]) -> [UInt8] {
         let name = Array(name.utf8.prefix(Int(UInt16.max)))
         let length = [UInt8(truncatingIfNeeded: name.count >> 8), UInt8(truncatingIfNeeded: name.count)]
-        return Label.workerPossession.bytes + length + name + staticKey + challenge
+        return length + name + staticKey + challenge
+    }
+}
+
+extension PostQuantumKey {
+    /// Answers a vault's challenge for the worker with that static key.
+    package func provePossession(challenge: [UInt8], staticKey: [UInt8], name: String) -> [UInt8] {
+        let text = PossessionChallenge.subject(name: name, staticKey: staticKey, challenge: challenge)
+        return sign(.workerPostQuantumPossession, text)
     }
 }
 

@@ -19,20 +19,23 @@ package enum CertificateFailure: Error, Equatable {
     case badSignature
 }
 
-/// A worker's right to speak for a node: its X25519 static key, signed by the node's identity for a day at most.
+/// A worker's right to speak for a node: its X25519 static key, with an ML-DSA identity also its ML-DSA-65 key, signed by
+/// the node's identity for a day at most.
 ///
 /// | bytes | what |
 /// | --- | --- |
-/// | 1 | version, 1 |
-/// | 34 | identity bundle |
+/// | 1 | version: 1, or 2 where the bundle has an ML-DSA key |
+/// | 34 or 1,987 | identity bundle |
 /// | 32 | the worker's static X25519 key |
+/// | 0 or 1,952 | version 2: the worker's ML-DSA-65 key |
 /// | 8 | worker id |
 /// | 8 | not before, unix seconds |
 /// | 8 | not after, unix seconds |
 /// | 8 | features; unknown bits are kept and ignored |
 /// | 64 | Ed25519 signature of label and all before |
+/// | 0 or 3,309 | version 2: ML-DSA-65 signature of the same |
 ///
-/// Numbers are big-endian. 163 bytes in all; anything else is refused.
+/// Numbers are big-endian. 163 bytes in all, or 7,377 in version 2; anything else is refused.
 package struct WorkerCertificate: Hashable, Sendable {
     /// The longest time from not-before to not-after: 24 hours and the backdating.
     package static let lifetimeSecondsMax: Int64 = 24 * 3600 + backdatingSeconds
@@ -44,31 +47,42 @@ package struct WorkerCertificate: Hashable, Sendable {
     package static let sessionGraceSeconds: Int64 = 3600
     /// The bit of `features` that says: sessions with this node may be resumed at any of its workers.
     package static let resumesSessions: UInt64 = 1
-    package static let encodedByteCount = signedByteCount + 64
+    /// Bytes of a certificate of version 1.
+    package static let encodedByteCount = 34 + fixedByteCount + 64
+    /// Bytes of a certificate of version 2, the longest.
+    package static let encodedBytesMax =
+        IdentityBundle.encodedBytesMax + fixedByteCount + PostQuantumKey.publicKeyByteCount
+        + IdentityBundle.signatureBytesMax
 
     package let bundle: IdentityBundle
     package let staticKey: [UInt8]
+    /// What the worker signs handshakes with; `nil` in version 1.
+    package let postQuantumKey: [UInt8]?
     package let worker: UInt64
     package let notBefore: UnixTime
     package let notAfter: UnixTime
     package let features: UInt64
+    /// Those of all keys of the bundle, one after the other.
     package let signature: [UInt8]
 
-    private static let version: UInt8 = 1
-    private static let signedByteCount = 1 + IdentityBundle.encodedBytesMax + 32 + 4 * 8
+    /// Version, static key and numbers.
+    private static let fixedByteCount = 1 + 32 + 4 * 8
     private static let secondsMax: Int64 = 1 << 40  // far future, and no sum overflows
 
     /// Certifies a static key whose possession was proven, from ten minutes ago to `lifetimeSeconds` (a day at most)
-    /// from now.
+    /// from now; with it, and only with it, a worker's ML-DSA key where the identity has one, too.
     package static func issue(
-        by identity: IdentityKey, staticKey: [UInt8], worker: UInt64, now: UnixTime, lifetimeSeconds: Int64,
-        features: UInt64 = 0
+        by identity: IdentityKey, staticKey: [UInt8], postQuantumKey: [UInt8]? = nil, worker: UInt64, now: UnixTime,
+        lifetimeSeconds: Int64, features: UInt64 = 0
     ) -> WorkerCertificate {
         precondition(staticKey.count == 32, "an X25519 key has 32 bytes")
+        precondition(
+            postQuantumKey?.count == (identity.bundle.isPostQuantum ? PostQuantumKey.publicKeyByteCount : nil),
+            "a worker has an ML-DSA key where its identity has one")
         precondition((1...24 * 3600).contains(lifetimeSeconds), "a certificate lasts a day at most")
         let draft = WorkerCertificate(
-            bundle: identity.bundle, staticKey: staticKey, worker: worker, notBefore: now + -backdatingSeconds,
-            notAfter: now + lifetimeSeconds, features: features, signature: [])
+            bundle: identity.bundle, staticKey: staticKey, postQuantumKey: postQuantumKey, worker: worker,
+            notBefore: now + -backdatingSeconds, notAfter: now + lifetimeSeconds, features: features, signature: [])
         return draft.with(signature: identity.sign(.workerCertificate, draft.signedBytes))
     }
 
@@ -81,14 +95,18 @@ package struct WorkerCertificate: Hashable, Sendable {
     /// Reads one certificate from the front; `nil`, and nothing taken, where it is short or of another form.
     package init?(from buffer: inout ByteBuffer) {
         var rest = buffer
-        guard rest.readInteger(as: UInt8.self) == WorkerCertificate.version, let bundle = IdentityBundle(from: &rest),
-            let staticKey = rest.readBytes(length: 32), let worker = rest.readInteger(as: UInt64.self),
-            let notBefore = rest.readInteger(as: Int64.self), let notAfter = rest.readInteger(as: Int64.self),
-            let features = rest.readInteger(as: UInt64.self), let signature = rest.readBytes(length: 64)
+        guard let version = rest.readInteger(as: UInt8.self), let bundle = IdentityBundle(from: &rest),
+            version == bundle.formVersion, let staticKey = rest.readBytes(length: 32),
+            let postQuantumKey = rest.readBytes(length: bundle.isPostQuantum ? PostQuantumKey.publicKeyByteCount : 0),
+            let worker = rest.readInteger(as: UInt64.self), let notBefore = rest.readInteger(as: Int64.self),
+            let notAfter = rest.readInteger(as: Int64.self),
+            let features = rest.readInteger(as: UInt64.self),
+            let signature = rest.readBytes(length: bundle.signatureByteCount)
         else { return nil }
         self.init(
-            bundle: bundle, staticKey: staticKey, worker: worker, notBefore: UnixTime(seconds: notBefore),
-            notAfter: UnixTime(seconds: notAfter), features: features, signature: signature)
+            bundle: bundle, staticKey: staticKey, postQuantumKey: bundle.isPostQuantum ? postQuantumKey : nil,
+            worker: worker, notBefore: UnixTime(seconds: notBefore), notAfter: UnixTime(seconds: notAfter),
+            features: features, signature: signature)
         buffer = rest
     }
 
@@ -107,7 +125,7 @@ package struct WorkerCertificate: Hashable, Sendable {
         try checkTime(now)
         let text = signedBytes
         let isSigned = known.check(text + signature) {
-            Signing.isSigned(.workerCertificate, text, by: bundle.signingKey, signature: signature)
+            bundle.isSigned(.workerCertificate, text, signature: signature)
         }
         guard isSigned else { throw .badSignature }
         return node
@@ -133,10 +151,12 @@ package struct WorkerCertificate: Hashable, Sendable {
 
     private var signedBytes: [UInt8] {
         var buffer = ByteBuffer()
-        buffer.reserveCapacity(WorkerCertificate.signedByteCount)
-        buffer.writeInteger(WorkerCertificate.version)
+        buffer.reserveCapacity(
+            bundle.isPostQuantum ? WorkerCertificate.encodedBytesMax : WorkerCertificate.encodedByteCount)
+        buffer.writeInteger(bundle.formVersion)
         buffer.writeBytes(bundle.encoded)
         buffer.writeBytes(staticKey)
+        if let postQuantumKey { buffer.writeBytes(postQuantumKey) }
         buffer.writeInteger(worker)
         buffer.writeInteger(notBefore.seconds)
         buffer.writeInteger(notAfter.seconds)
@@ -146,16 +166,17 @@ package struct WorkerCertificate: Hashable, Sendable {
 
     private func with(signature: [UInt8]) -> WorkerCertificate {
         WorkerCertificate(
-            bundle: bundle, staticKey: staticKey, worker: worker, notBefore: notBefore, notAfter: notAfter,
-            features: features, signature: signature)
+            bundle: bundle, staticKey: staticKey, postQuantumKey: postQuantumKey, worker: worker, notBefore: notBefore,
+            notAfter: notAfter, features: features, signature: signature)
     }
 
     private init(
-        bundle: IdentityBundle, staticKey: [UInt8], worker: UInt64, notBefore: UnixTime, notAfter: UnixTime,
-        features: UInt64, signature: [UInt8]
+        bundle: IdentityBundle, staticKey: [UInt8], postQuantumKey: [UInt8]?, worker: UInt64, notBefore: UnixTime,
+        notAfter: UnixTime, features: UInt64, signature: [UInt8]
     ) {
         self.bundle = bundle
         self.staticKey = staticKey
+        self.postQuantumKey = postQuantumKey
         self.worker = worker
         self.notBefore = notBefore
         self.notAfter = notAfter

@@ -29,6 +29,9 @@ package struct NoiseHandshake: ~Copyable {
     package let role: NoiseRole
     /// The other side's static public key: given, or received by now.
     package private(set) var remoteStaticKey: [UInt8]?
+    /// The handshake hash as it was before the payload of the last message: what a signature in that payload is of. Empty
+    /// before the first.
+    package private(set) var payloadHash: [UInt8] = []
 
     private var symmetric: NoiseSymmetricState
     private let localStatic: StaticKey?
@@ -92,10 +95,20 @@ package struct NoiseHandshake: ~Copyable {
 
     /// Appends this side's next message with a payload.
     package mutating func writeMessage(payload: [UInt8] = [], into output: inout ByteBuffer) throws(NoiseFailure) {
+        try writeMessage(into: &output) { _ in payload }
+    }
+
+    /// Appends this side's next message with a payload that is made once all before it is bound: `payload` gets
+    /// ``payloadHash``.
+    package mutating func writeMessage(
+        into output: inout ByteBuffer, payload: (_ hash: [UInt8]) -> [UInt8]
+    ) throws(NoiseFailure) {
         let start = output.writerIndex
         do throws(NoiseFailure) {
             try beginMessage(isMine: true)
             for token in pattern.messages[messageIndex] { try write(token, into: &output) }
+            payloadHash = symmetric.handshakeHash
+            let payload = payload(payloadHash)
             let written = output.writerIndex - start
             let length = written + payload.count + symmetric.overheadByteCount
             guard length <= NoiseHandshake.messageBytesMax else { throw NoiseFailure.oversized }
@@ -122,6 +135,7 @@ package struct NoiseHandshake: ~Copyable {
         var rest = message
         for token in pattern.messages[messageIndex] { try read(token, from: &rest) }
         guard rest.readableBytes >= symmetric.overheadByteCount else { throw .truncated }
+        payloadHash = symmetric.handshakeHash
         let payload = try decrypt(rest)
         endMessage()
         return ByteBuffer(bytes: payload)

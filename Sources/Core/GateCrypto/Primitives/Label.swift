@@ -7,6 +7,7 @@ package enum Label: String, CaseIterable, Sendable {
     case workerCertificate = "QuantumGate worker certificate v1"
     case nodeRecord = "QuantumGate node record v1"
     case workerPossession = "QuantumGate worker possession v1"
+    case workerPostQuantumPossession = "QuantumGate worker post-quantum possession v1"
 
     // Flights
     case flight = "QuantumGate flight v1"

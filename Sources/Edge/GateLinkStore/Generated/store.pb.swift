@@ -1269,6 +1269,12 @@ nonisolated struct WireCertify: Sendable {
 
   var features: UInt64 = 0
 
+  /// of a node whose identity has an ML-DSA key; else empty
+  var postQuantumKey: Data = Data()
+
+  /// with the key before it
+  var postQuantumProof: Data = Data()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -3712,7 +3718,7 @@ nonisolated extension WireChallenge: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireCertify: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Certify"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}challenge\0\u{3}static_key\0\u{1}proof\0\u{1}features\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}challenge\0\u{3}static_key\0\u{1}proof\0\u{1}features\0\u{3}post_quantum_key\0\u{3}post_quantum_proof\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3725,6 +3731,8 @@ nonisolated extension WireCertify: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 3: try { try decoder.decodeSingularBytesField(value: &self.staticKey) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.features) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.postQuantumKey) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.postQuantumProof) }()
       default: break
       }
     }
@@ -3746,6 +3754,12 @@ nonisolated extension WireCertify: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.features != 0 {
       try visitor.visitSingularUInt64Field(value: self.features, fieldNumber: 5)
     }
+    if !self.postQuantumKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.postQuantumKey, fieldNumber: 6)
+    }
+    if !self.postQuantumProof.isEmpty {
+      try visitor.visitSingularBytesField(value: self.postQuantumProof, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3755,6 +3769,8 @@ nonisolated extension WireCertify: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.staticKey != rhs.staticKey {return false}
     if lhs.proof != rhs.proof {return false}
     if lhs.features != rhs.features {return false}
+    if lhs.postQuantumKey != rhs.postQuantumKey {return false}
+    if lhs.postQuantumProof != rhs.postQuantumProof {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -44,6 +44,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Megabytes (10^6 bytes) of each stream; the default depends on what is measured.")
     var megabytes: Int?
 
+    @Flag(help: "handshake: of nodes with ML-DSA identities.")
+    var pqIdentity = false
+
     @Option(help: "Relays, separated by commas.")
     var hops = "0,1,2,3"
 
@@ -131,7 +134,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func handshake() async throws {
-        let bench = try await SessionBench()
+        let bench = try await SessionBench(isPostQuantum: pqIdentity)
         var rates: [Double] = []
         var both: [Double] = []
         var sides = (dialler: 0.0, acceptor: 0.0)

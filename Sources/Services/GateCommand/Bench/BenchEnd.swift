@@ -21,6 +21,8 @@ struct BenchEndCommand: AsyncParsableCommand {
     @Option var name = ""
     /// For a history: the file to write.
     @Option var journal = ""
+    /// For sessions: an identity with ML-DSA.
+    @Flag var pqIdentity = false
 
     enum Kind: String, ExpressibleByArgument, Sendable {
         case session, link, soak, history
@@ -38,7 +40,7 @@ struct BenchEndCommand: AsyncParsableCommand {
 
     private func serveSessions() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let identity = try BenchIdentity()
+        let identity = try BenchIdentity(isPostQuantum: pqIdentity)
         let loop = group.next()
         let latest = NIOLoopBoundBox<BenchPeer?>.makeEmptyBox(valueType: BenchPeer.self, eventLoop: loop)
         let environment = try await loop.submit { NIOLoopBound(try identity.environment(), eventLoop: loop) }.get()

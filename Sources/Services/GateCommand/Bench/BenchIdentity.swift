@@ -12,17 +12,24 @@ final class BenchIdentity: Sendable {
 
     private static let lifetimeSeconds: Int64 = 3600
 
-    init() throws {
-        credentials = try BenchIdentity.credentials(with: StaticKey())
+    init(isPostQuantum: Bool = false) throws {
+        credentials = try BenchIdentity.credentials(
+            with: StaticKey(), isPostQuantum ? PostQuantumKey() : nil)
     }
 
-    /// Of a node of its own; nodes may share the static key, which makes many of them cheap.
-    static func credentials(with key: StaticKey) throws -> WorkerCredentials {
-        let identity = try IdentityKey.generate()
+    /// Of a node of its own, with ML-DSA where there is such a key; nodes may share the static key, which makes many of
+    /// them cheap.
+    static func credentials(
+        with key: StaticKey, _ postQuantumKey: PostQuantumKey? = nil
+    ) throws -> WorkerCredentials {
+        let identity = try IdentityKey.generate(isPostQuantum: postQuantumKey != nil)
         let certificate = WorkerCertificate.issue(
-            by: identity, staticKey: key.publicKey, worker: 1, now: GateTransport.SystemClock.wall(),
+            by: identity, staticKey: key.publicKey, postQuantumKey: postQuantumKey?.publicKey, worker: 1,
+            now: GateTransport.SystemClock.wall(),
             lifetimeSeconds: BenchIdentity.lifetimeSeconds)
-        return WorkerCredentials(node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded)
+        return WorkerCredentials(
+            node: identity.bundle.uuid, staticKey: key, certificate: certificate.encoded,
+            postQuantumKey: postQuantumKey)
     }
 
     /// What the sessions of one event loop share.

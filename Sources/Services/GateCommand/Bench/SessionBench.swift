@@ -25,15 +25,15 @@ final class SessionBench: Sendable {
         var otherCPU = 0.0
     }
 
-    init() async throws {
+    init(isPostQuantum: Bool = false) async throws {
         _ = ProcessHardening.raiseDescriptorLimit()
-        other = try BenchCounterpart(.session)
+        other = try BenchCounterpart(.session, arguments: isPostQuantum ? ["--pq-identity"] : [])
         guard let node = other.ready["node"].flatMap({ NodeUUID(text: $0) }) else {
             throw ChildProcess.Failure.endedBefore("it told its name")
         }
         self.node = node
         address = try SocketAddress(ipAddress: "127.0.0.1", port: Int(other.port))
-        identity = try BenchIdentity()
+        identity = try BenchIdentity(isPostQuantum: isPostQuantum)
         dialler = try await BenchDialler(identity)
     }
 

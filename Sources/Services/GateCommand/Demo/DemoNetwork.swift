@@ -29,11 +29,12 @@ package final class DemoNetwork: Sendable {
     ///   - folder: Gets a folder per node; must exist.
     ///   - workers: Kernel workers of each node.
     ///   - host: The address that all peers listen on: `127.0.0.1` or `::1`.
+    ///   - isPostQuantum: Whether the identities have ML-DSA keys.
     ///   - advertise: The address that a node tells others, by the one where it listens.
     ///   - say: Hears of progress, a line at a time.
     package static func start(
         hops: Int, in folder: String, programs: ProgramFolder, workers: Int = 1, host: String = "127.0.0.1",
-        advertise: @escaping @Sendable (Endpoint) throws -> Endpoint = { $0 },
+        isPostQuantum: Bool = false, advertise: @escaping @Sendable (Endpoint) throws -> Endpoint = { $0 },
         say: @escaping @Sendable (String) -> Void
     ) async throws -> DemoNetwork {
         let relayCount = max(relayCountMin, hops + 1)
@@ -44,7 +45,7 @@ package final class DemoNetwork: Sendable {
         let nodes = try await each(Array(zip(names, bases))) { name, base in
             try DemoNode(
                 name: name, below: folder, portBase: base, programs: programs, host: host,
-                workers: workers, advertise: advertise)
+                workers: workers, isPostQuantum: isPostQuantum, advertise: advertise)
         }
         let network = DemoNetwork(
             origin: nodes[0], relays: Array(nodes[1...relayCount]), exit: nodes[relayCount + 1], folder: folder)

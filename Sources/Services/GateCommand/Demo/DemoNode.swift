@@ -43,10 +43,13 @@ package final class DemoNode: Sendable {
 
     /// Makes the node's folder with `quantumgate init`.
     ///
-    /// - Parameter advertise: The address that it tells others, by the one where it listens.
+    /// - Parameters:
+    ///   - isPostQuantum: Whether its identity has an ML-DSA key.
+    ///   - advertise: The address that it tells others, by the one where it listens.
     package init(
         name: String, below parent: String, portBase: UInt16, programs: ProgramFolder, host: String = "127.0.0.1",
-        workers: Int = 1, database: String? = nil, advertise: (Endpoint) throws -> Endpoint = { $0 }
+        workers: Int = 1, database: String? = nil, isPostQuantum: Bool = false,
+        advertise: (Endpoint) throws -> Endpoint = { $0 }
     ) throws {
         self.name = name
         self.portBase = portBase
@@ -60,7 +63,7 @@ package final class DemoNode: Sendable {
             [
                 "init", directory, "--port-base", "\(portBase)", "--listen", "\(listen)", "--advertise",
                 "\(try advertise(listen))", "--workers", "\(workers)",
-            ] + (database.map { ["--database", $0] } ?? []),
+            ] + (database.map { ["--database", $0] } ?? []) + (isPostQuantum ? ["--pq-identity"] : []),
             errors: "\(parent)/\(name).init.log", within: DemoNode.commandSeconds)
         guard made.code == 0 else {
             throw Failure("init of \(name) ended with code \(made.code): see \(parent)/\(name).init.log")

@@ -6,11 +6,13 @@ import GateTransport
 import Logging
 import NIOCore
 
-/// The worker's right to speak for its node: a key that it made itself, certified by the vault, renewed in time.
+/// The worker's right to speak for its node: keys that it made itself, certified by the vault, renewed in time.
 struct WorkerIdentity: Sendable {
     let name: String
     let store: any KernelStore
     let staticKey: StaticKey
+    /// What it signs handshakes with; where its node's identity has an ML-DSA key, and only there.
+    var postQuantumKey: PostQuantumKey?
     /// What the certificate says that this worker can do.
     var features: UInt64 = 0
     let logger: Logger
@@ -18,7 +20,17 @@ struct WorkerIdentity: Sendable {
     /// Pause before a renewal that failed is tried again.
     static let retry = Duration.seconds(5)
 
-    /// Proves possession of the key and gets it certified.
+    /// A fresh ML-DSA key, where the node's identity has one.
+    static func makePostQuantumKey(for store: any KernelStore) async throws -> PostQuantumKey? {
+        var bytes = ByteBuffer(bytes: try await store.identityBundle())
+        guard let bundle = IdentityBundle(from: &bytes), bytes.readableBytes == 0 else {
+            throw KernelFailure.certificateRefused
+        }
+        guard bundle.isPostQuantum else { return nil }
+        do { return try PostQuantumKey() } catch { throw KernelFailure.noProtectedMemory }
+    }
+
+    /// Proves possession of the keys and gets them certified.
     func certify() async throws -> (credentials: WorkerCredentials, notAfter: UnixTime) {
         let challenge = try await store.challengeWorker(name)
         guard let proof = staticKey.provePossession(challenge: challenge.ephemeralKey, name: name) else {
@@ -27,14 +39,24 @@ struct WorkerIdentity: Sendable {
         let certified = try await store.certifyWorker(
             name,
             CertificationRequest(
-                challenge: challenge.id, staticKey: staticKey.publicKey, proof: proof, features: features))
+                challenge: challenge.id, staticKey: staticKey.publicKey, proof: proof,
+                postQuantum: postQuantumProof(challenge.ephemeralKey), features: features))
         var bytes = ByteBuffer(bytes: certified.certificate)
         guard let certificate = WorkerCertificate(from: &bytes), certificate.staticKey == staticKey.publicKey,
-            certificate.bundle.uuid == certified.node
+            certificate.postQuantumKey == postQuantumKey?.publicKey, certificate.bundle.uuid == certified.node
         else { throw KernelFailure.certificateRefused }
         let credentials = WorkerCredentials(
-            node: certified.node, staticKey: staticKey, certificate: certified.certificate)
+            node: certified.node, staticKey: staticKey, certificate: certified.certificate,
+            postQuantumKey: postQuantumKey)
         return (credentials, certified.notAfter)
+    }
+
+    private func postQuantumProof(_ challenge: [UInt8]) -> PostQuantumProof? {
+        postQuantumKey.map { key in
+            PostQuantumProof(
+                key: key.publicKey,
+                proof: key.provePossession(challenge: challenge, staticKey: staticKey.publicKey, name: name))
+        }
     }
 
     /// Renews at half of what is left, until cancelled; `use` hands on the new certificate and its end.
