@@ -119,6 +119,28 @@ import Testing
         }
     }
 
+    @Test func `whoever is told to leave and stays is disconnected`() async throws {
+        let server = try await replica("one")
+        let relay = try await SilencedRelay.bind(to: server.endpoint)
+        // With a patience that outlasts the test: it is not the near side that leaves.
+        let keeper = try keeper([relay.endpoint], settings: LinkSettings())
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await server.run() }
+            group.addTask { await keeper.run() }
+            #expect(await keeper.requester.connected())
+            // From here on the relay answers nothing and closes nothing.
+            relay.silence()
+            let start = ContinuousClock.now
+            guard let name = LinkName(node: ownNode, role: .kernel, name: "kernel-1") else { return }
+            server.close(name: name, LinkGoAway(code: .revoked, reason: "rights changed"))
+            await relay.left()
+            // TLS waits some seconds for the other side's word.
+            #expect(ContinuousClock.now - start < .seconds(20))
+            group.cancelAll()
+        }
+        try await relay.close()
+    }
+
     @Test func `one that stops answering is left after a few seconds`() async throws {
         // A relay in front of the replica that goes silent stands for a stopped process.
         let server = try await replica("one")
@@ -162,7 +184,8 @@ private final class SilencedRelay: Sendable {
         let gate = Gate()
         let channel = try await ServerBootstrap(group: loops).childChannelInitializer { near in
             ClientBootstrap(group: near.eventLoop).connect(host: target.host, port: Int(target.port)).flatMap { far in
-                near.pipeline.addHandler(Passing(to: far, gate)).flatMap {
+                far.closeFuture.whenComplete { _ in gate.hasLeft.yield() }
+                return near.pipeline.addHandler(Passing(to: far, gate)).flatMap {
                     far.pipeline.addHandler(Passing(to: near, gate))
                 }
             }
@@ -176,12 +199,19 @@ private final class SilencedRelay: Sendable {
         endpoint = Endpoint(host: "127.0.0.1", port: UInt16(channel.localAddress?.port ?? 0))
     }
 
+    /// Returns once the target has closed a connection.
+    func left() async { for await _ in gate.leaves { return } }
+
     func silence() { gate.isShut.withLock { $0 = true } }
 
     func close() async throws { try await channel.close() }
 
     private final class Gate: Sendable {
         let isShut = Mutex(false)
+        let leaves: AsyncStream<Void>
+        let hasLeft: AsyncStream<Void>.Continuation
+
+        init() { (leaves, hasLeft) = AsyncStream.makeStream() }
     }
 
     private final class Passing: ChannelInboundHandler, Sendable {

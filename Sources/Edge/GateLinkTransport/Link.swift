@@ -85,8 +85,9 @@ package class Link {
         guard isOpen else { return }
         write(.goAway(goAway))
         flush()
-        closed(failure: nil)
+        // Before its handler is forgotten: whoever is told to leave and stays is left.
         disconnect()
+        closed(failure: nil)
     }
 
     /// Ends the link without a word, as if its connection had broken: what is attached over it may go on over another.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GateStore
 
 /// `quantumgate bench`: what this machine does, each figure a line.
 struct BenchCommand: AsyncParsableCommand {
@@ -13,6 +14,8 @@ struct BenchCommand: AsyncParsableCommand {
             relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
             link       one stream over a link: link.throughput, link.cpu
             compression  messages of 64 KiB by what they hold: compression.ratio.CONTENT, with the CPU time of both ways
+            levels     the price of each security level, both sides together, in virtual time without sockets:
+                       level.N.handshake, level.N.message, level.N.bulk, level.N.idle, with the CPU time of each
             cluster    handshakes and messages of --workers workers beside one, per CPU second of theirs: cluster.ratio;
                        --sessions idle peers over them, and over one more that is added: cluster.sessions
             database   point queries over links beside pgbench on the same server, and how long queries of a table of
@@ -29,7 +32,7 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link, compression, cluster, database, soak, history
+        case handshake, session, relay, link, compression, levels, cluster, database, soak, history
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -120,6 +123,7 @@ struct BenchCommand: AsyncParsableCommand {
             let bytes = bytes(BenchCommand.linkMegabytes)
             try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
         case .compression: try compression()
+        case .levels: try levels()
         case .cluster: try await cluster()
         case .database: try await database()
         case .soak: try await soak()
@@ -192,6 +196,20 @@ struct BenchCommand: AsyncParsableCommand {
                     "ms_per_mb_restoring": result.restoring / .milliseconds(1),
                 ]
             ).report(json: json)
+        }
+    }
+
+    private func levels() throws {
+        for level in SecurityLevel.numbers {
+            let price = try LevelsBench.run(level: level)
+            let figures = [
+                ("handshake", "bytes", price.handshake), ("message", "bytes for 200", price.message),
+                ("bulk", "bytes for each", price.bulk), ("idle", "bytes in an hour", price.idle),
+            ]
+            for (name, unit, cost) in figures {
+                try BenchFigure("level.\(level).\(name)", cost.bytes, unit, ["cpu_ns": cost.cpu / .nanoseconds(1)])
+                    .report(json: json)
+            }
         }
     }
 

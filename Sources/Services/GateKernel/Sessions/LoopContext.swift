@@ -42,20 +42,8 @@ final class LoopContext: @unchecked Sendable {
     /// Takes over what handshakes and sessions need. Handshakes that begin from now on follow it, and open sessions with
     /// what they next send or hear, their keys from the next epoch on.
     func apply(_ settings: NodeSettingValues) {
-        environment.settings.handshakeTime = settings[NodeSettings.handshakeTimeout]
-        environment.settings.pingInterval = settings[NodeSettings.pingInterval]
-        environment.settings.idleTime = settings[NodeSettings.pingInterval] + settings[NodeSettings.pingTimeout]
+        environment.settings.follow(settings)
         environment.suites = SuitePreferences(settings)
-        let youngest = Int(settings[NodeSettings.keyLifetimeMinimum] / .milliseconds(1))
-        let oldest = Int(settings[NodeSettings.keyLifetimeMaximum] / .milliseconds(1))
-        environment.settings.keyLifetime = youngest...max(youngest, oldest)
-        environment.settings.keyVolume = settings[NodeSettings.keyVolume]
-        environment.settings.keyUpdateTime = settings[NodeSettings.keyUpdateTimeout]
-        environment.settings.flightPadding = 0...settings[NodeSettings.flightPadding]
-        environment.settings.padding = settings.padding
-        environment.settings.noise = settings.noise
-        environment.settings.compressionMinimum =
-            settings[NodeSettings.compression] ? settings[NodeSettings.compressionMinimum] : nil
     }
 
     /// What sessions of this loop sealed since this was last asked.
