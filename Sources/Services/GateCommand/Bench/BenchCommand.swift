@@ -13,6 +13,8 @@ struct BenchCommand: AsyncParsableCommand {
                        session.cpu, session.idle_memory
             relay      SOCKS5 through 0 to 3 relays: relay.throughput, relay.cpu, relay.first_byte
             link       one stream over a link: link.throughput, link.cpu
+            fairness   small interactive messages there and back, alone and beside a stream over the same session:
+                       fairness.alone, fairness.beside_stream
             compression  messages of 64 KiB by what they hold: compression.ratio.CONTENT, with the CPU time of both ways
             levels     the price of each security level, both sides together, in virtual time without sockets:
                        level.N.handshake, level.N.message, level.N.bulk, level.N.idle, with the CPU time of each
@@ -32,7 +34,7 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Name: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case handshake, session, relay, link, compression, levels, cluster, database, soak, history
+        case handshake, session, relay, link, fairness, compression, levels, cluster, database, soak, history
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -99,6 +101,7 @@ struct BenchCommand: AsyncParsableCommand {
     private static let sessionMegabytes = 4000
     private static let linkMegabytes = 4000
     private static let relayMegabytes = 500
+    private static let roundTrips = 2000
 
     func validate() throws {
         guard (1...100).contains(rounds) else { throw ValidationError("--rounds is a number from 1 to 100") }
@@ -122,6 +125,7 @@ struct BenchCommand: AsyncParsableCommand {
         case .link:
             let bytes = bytes(BenchCommand.linkMegabytes)
             try report("link", bytes, try await LinkBench.run(byteCount: bytes, rounds: rounds))
+        case .fairness: try await fairness()
         case .compression: try compression()
         case .levels: try levels()
         case .cluster: try await cluster()
@@ -197,6 +201,21 @@ struct BenchCommand: AsyncParsableCommand {
                 ]
             ).report(json: json)
         }
+    }
+
+    private func fairness() async throws {
+        let bench = try await SessionBench()
+        for (name, besideStream) in [("alone", false), ("beside_stream", true)] {
+            var medians: [Double] = []
+            var slow: [Double] = []
+            for _ in 0..<rounds {
+                let times = try await bench.roundTrips(BenchCommand.roundTrips, besideStream: besideStream)
+                medians.append(times.median)
+                slow.append(times[times.count * 99 / 100])
+            }
+            try BenchFigure("fairness.\(name)", of: medians, "ms", ["p99": slow.median]).report(json: json)
+        }
+        await bench.stop()
     }
 
     private func levels() throws {

@@ -79,6 +79,39 @@ struct DialledSession: Sendable {
         return try await done.futureResult.get()
     }
 
+    /// Sends short interactive messages, one after another with a pause between, and has each come back; how long each
+    /// took, in milliseconds.
+    func roundTrips(_ count: Int, pause: TimeAmount) async throws -> [Double] {
+        let done = channel.eventLoop.makePromise(of: [Double].self)
+        let loop = channel.eventLoop
+        loop.execute {
+            let peer = peer.value
+            var times: [Double] = []
+            var start = MonotonicSeconds.now()
+            let send = {
+                start = MonotonicSeconds.now()
+                peer.sendMessage(isInteractive: true)
+                peer.flush()
+            }
+            let next = NIOLoopBound(send, eventLoop: loop)
+            peer.onClosed = { done.fail(BenchFailure.sessionEnded("\($0)")) }
+            peer.onMessage = {
+                times.append((MonotonicSeconds.now() - start) * 1000)
+                if times.count < count {
+                    loop.scheduleTask(in: pause) { next.value() }
+                } else {
+                    peer.onMessage = {}
+                    done.succeed(times)
+                }
+            }
+            send()
+        }
+        return try await done.futureResult.get()
+    }
+
+    /// Sends bytes of a stream without an end, until the session is closed.
+    func sendEndlessly() { channel.eventLoop.execute { peer.value.send(.max >> 1) } }
+
     func close() async {
         channel.eventLoop.execute { peer.value.close() }
         try? await channel.closeFuture.get()

@@ -47,13 +47,13 @@ final class BenchPeer: PeerChannelDelegate {
         fill(channel)
     }
 
-    /// Sends a short message to the echo; it leaves with the batch.
-    func sendMessage() {
+    /// Sends a short message to the echo; it leaves with the batch. An interactive one comes back from any bench's peer.
+    func sendMessage(isInteractive: Bool = false) {
         counter += 1
         channel?.enqueue(
             .message(
                 ExtenderMessage(
-                    extender: SoakEcho.extender, id: counter, flags: [],
+                    extender: SoakEcho.extender, id: counter, flags: isInteractive ? .interactive : [],
                     payload: ByteBuffer(repeating: 0x5a, count: BenchPeer.messageBytes))))
     }
 
@@ -101,7 +101,9 @@ final class BenchPeer: PeerChannelDelegate {
             granted[alias] = nil
         case .streamAcknowledged(let alias, let offset):
             if alias == self.alias, offset == total { onSent() }
-        case .message: onMessage()
+        case .message(let message):
+            if !isDialler, message.priority == .interactive { channel.enqueue(.message(message)) }
+            onMessage()
         case .certificate, .keyRequest, .keyReply, .keySwitch, .resumed, .streamDone, .streamResume, .streamCredit,
             .streamReset, .ping, .pong, .close,
             .receipt,

@@ -98,6 +98,25 @@ final class SessionBench: Sendable {
         return HeapUse(blocks: after.blocks - before.blocks, bytes: after.bytes - before.bytes)
     }
 
+    // MARK: A small message beside a large transfer
+
+    private static let roundTripPause = TimeAmount.milliseconds(1)
+    /// How long a transfer runs before it is looked at.
+    private static let rampUp = Duration.milliseconds(500)
+
+    /// How long so many small interactive messages took to the other side and back, in milliseconds, rising; over a
+    /// session with nothing else on it, or beside a stream that takes all it gets.
+    func roundTrips(_ count: Int, besideStream: Bool) async throws -> [Double] {
+        let session = try await connect()
+        if besideStream {
+            session.sendEndlessly()
+            try await Task.sleep(for: SessionBench.rampUp)
+        }
+        let times = try await session.roundTrips(count, pause: SessionBench.roundTripPause)
+        await session.close()
+        return times.sorted()
+    }
+
     // MARK: Connecting and measuring
 
     private func connect() async throws -> DialledSession { try await dial().get() }
