@@ -20,9 +20,7 @@ enum ClusterBench {
     }
 
     private static let handshakeSeconds = 6.0
-    /// Handshakes under way for each thread that serves them: with fewer a thread wakes up more often for the same work,
-    /// whosever it is.
-    private static let handshakesAtOnce = 8
+    private static let handshakesAtOnce = 16
     private static let messageSeconds = 6.0
     private static let messageSessions = 48
     /// Sessions that are dialled after a worker was added.
@@ -34,10 +32,9 @@ enum ClusterBench {
             let echo = try await BlockingWork.run { try SoakBench.startEcho(of: node, programs: programs) }
             defer { echo.stop(grace: 2) }
             let fleet = try await Fleet(node)
-            let atOnce = handshakesAtOnce * threads(of: workers)
-            _ = try await fleet.handshakes(seconds: 1, atOnce: atOnce)
+            _ = try await fleet.handshakes(seconds: 1, atOnce: handshakesAtOnce)
             let before = cpuSeconds(of: node)
-            let count = try await fleet.handshakes(seconds: handshakeSeconds, atOnce: atOnce)
+            let count = try await fleet.handshakes(seconds: handshakeSeconds, atOnce: handshakesAtOnce)
             let between = cpuSeconds(of: node)
             let sessions = try await fleet.dial(messageSessions)
             let start = cpuSeconds(of: node)
@@ -90,9 +87,6 @@ enum ClusterBench {
             try await Task.sleep(for: .milliseconds(200))
         }
     }
-
-    /// Event loops of all workers, as they choose their number.
-    private static func threads(of workers: Int) -> Int { workers * max(1, System.coreCount / workers) }
 
     private static func cpuSeconds(of node: DemoNode) -> Double {
         node.processes(running: "gate-kernel").reduce(0) { $0 + (ProcessCost.of(process: $1)?.cpuSeconds ?? 0) }
