@@ -53,8 +53,8 @@ final class WorkerRegistry: Sendable {
     static let unwrittenPause = Duration.milliseconds(20)
     /// How often notes are written.
     static let interval = Duration.milliseconds(500)
-    /// Pause after each writing, however many ask for the next: what came meanwhile goes in one, and a writing costs as
-    /// much as a handshake or two. Short, since the sessions that came are lost with the worker until they are written down.
+    /// Pause after each writing, however many ask for the next: what came meanwhile goes in one. Short, since the sessions
+    /// that came are lost with the worker until they are written down.
     static let writePause = Duration.milliseconds(30)
     /// How long the database is asked again whether a session may go on.
     static let resumePatience = Duration.seconds(5)
