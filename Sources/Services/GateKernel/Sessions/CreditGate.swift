@@ -30,9 +30,6 @@ struct CreditGate {
     /// Whether the peer has granted more than the extender knows.
     var isHeldBack: Bool { passedOn < granted }
 
-    /// What the extender may still send of what it was told.
-    var aheadBytes: UInt64 { passedOn - min(passedOn, sent) }
-
     /// Takes a limit of the peer's; one that is lower than an earlier one means nothing.
     mutating func grant(_ limit: UInt64) { granted = max(granted, limit) }
 

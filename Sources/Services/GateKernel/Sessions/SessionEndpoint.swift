@@ -178,8 +178,7 @@ final class SessionEndpoint: @unchecked Sendable {
         guard let driver else { return }
         driver.flush()
         let waiting = driver.waitingByteCount
-        let isStalled = stall.isStalled(
-            waiting: waiting, sealed: driver.sealedByteCount, at: SystemClock.now())
+        let isStalled = stall.isStalled(waiting: waiting, sealed: driver.sealedByteCount, at: SystemClock.now())
         if waiting < SessionEndpoint.lowWaterBytes {
             grant()
             passOnHeldBack()
@@ -284,7 +283,13 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.sessionAlias = alias
         bridge.credit.grant(credit)
         streams[alias] = bridge
-        toLink(bridge, .open(credit: bridge.credit.next(window: firstWindow) ?? 0))
+        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
+    }
+
+    /// A stream's share of ``streamBytesMax`` now.
+    var streamWindow: UInt64 {
+        let share = SessionEndpoint.streamBytesMax / UInt64(max(streams.count, 1))
+        return min(max(share, StreamLimits.openerCredit), StreamLimits.windowMax)
     }
 
     private func passOnCredit(_ bridge: StreamBridge) {

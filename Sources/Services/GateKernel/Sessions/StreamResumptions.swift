@@ -184,7 +184,7 @@ extension SessionEndpoint {
         bridge.credit.grant(resume.standing.limit)
         streams[offered.alias] = bridge
         enqueue(.streamResume(alias: offered.alias, word(of: bridge, .accepted)))
-        toLink(bridge, .open(credit: bridge.credit.next(window: firstWindow) ?? 0))
+        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
     }
 
     private func word(of bridge: StreamBridge, _ standing: StreamStanding) -> StreamResume {
