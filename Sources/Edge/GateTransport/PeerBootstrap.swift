@@ -29,13 +29,9 @@ package enum PeerBootstrap {
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: writeWatermarks)
-            .childChannelOption(.maxMessagesPerRead, value: readsPerTurn)
-            .childChannelOption(.recvAllocator, value: readBytes)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try configure(channel) }
-            }
+            // Accepted connections have it from their listener.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in prepare(channel, configure) }
         if sharing {
             bootstrap = bootstrap.serverChannelOption(
                 ChannelOptions.socketOption(NIOBSDSocket.Option(rawValue: CInt(SO_REUSEPORT))), value: 1)
@@ -55,10 +51,21 @@ package enum PeerBootstrap {
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.nanoseconds(timeout.components.seconds * 1_000_000_000))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.writeBufferWaterMark, value: writeWatermarks)
-            .channelOption(.maxMessagesPerRead, value: readsPerTurn)
-            .channelOption(.recvAllocator, value: readBytes)
-            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try configure(channel) } }
+            .channelInitializer { channel in prepare(channel, configure) }
             .connect(to: address)
+    }
+
+    /// Sets a connection's options and has it configured, on its loop. Options that a bootstrap sets take a chain of
+    /// futures each.
+    private static func prepare(
+        _ channel: any Channel, _ configure: (any Channel) throws -> Void
+    ) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture {
+            guard let options = channel.syncOptions else { throw ChannelError.operationUnsupported }
+            try options.setOption(.writeBufferWaterMark, value: writeWatermarks)
+            try options.setOption(.maxMessagesPerRead, value: readsPerTurn)
+            try options.setOption(.recvAllocator, value: readBytes)
+            try configure(channel)
+        }
     }
 }

@@ -12,11 +12,14 @@ extension SocketAddress {
     /// The address without its port; an IPv4 peer of a dual-stack socket counts as IPv4. `nil` for a local socket.
     package var ip: IPAddress? {
         // `sockaddr_in` holds its address at bytes 4-7, `sockaddr_in6` at bytes 8-23, in network order.
-        let held = withSockAddr { pointer, length in
+        let held: IPAddress? = withSockAddr { pointer, length in
             let bytes = UnsafeRawBufferPointer(start: pointer, count: length)
             switch self {
-            case .v4: return IPAddress(bytes: bytes[4..<8])
-            case .v6: return IPAddress(bytes: bytes[8..<24])
+            case .v4: return .v4(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+            case .v6:
+                return .v6(
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
             case .unixDomainSocket: return nil
             }
         }

@@ -11,8 +11,10 @@ final class WorkerRegistry: Sendable {
     private struct State {
         var row: WorkerRow
         var refusals: [RefusalRow] = []
-        var sightings: [PeerSighting] = []
+        var sightings = SightingNotes()
         var sessions = SessionNotes()
+        /// Whether it is time to write more than sessions.
+        var isRoundDue = false
         /// Whether all sessions are to be written down again.
         var isToNoteAll = false
         /// Whether somebody writes what waits.
@@ -51,7 +53,7 @@ final class WorkerRegistry: Sendable {
     static let sessionBatchesMax = 64
     /// Pause before it is looked again whether a session is written down.
     static let unwrittenPause = Duration.milliseconds(20)
-    /// How often notes are written.
+    /// How often notes are written; those of sessions sooner, where somebody asks for it.
     static let interval = Duration.milliseconds(500)
     /// Pause after each writing, however many ask for the next: what came meanwhile goes in one. Short, since the sessions
     /// that came are lost with the worker until they are written down.
@@ -103,7 +105,7 @@ final class WorkerRegistry: Sendable {
     }
 
     func note(_ sighting: PeerSighting) {
-        let isKept = state.withLock { keep([sighting], in: &$0.sightings) }
+        let isKept = state.withLock { $0.sightings.add(sighting) }
         if !isKept { backlog.dropped(.peers) }
     }
 
@@ -118,9 +120,10 @@ final class WorkerRegistry: Sendable {
         state.withLock { $0.isRunning = true }
         defer { state.withLock { $0.isRunning = false } }
         await withTaskGroup { group in
-            group.addTask { [due] in
+            group.addTask { [self] in
                 while !Task.isCancelled {
-                    due.yield()
+                    state.withLock { $0.isRoundDue = true }
+                    writeSoon()
                     try? await Task.sleep(for: WorkerRegistry.interval)
                 }
             }
@@ -130,7 +133,11 @@ final class WorkerRegistry: Sendable {
                     await renew()
                     nextRenewal = .now + renewalInterval
                 }
-                await write()
+                let isRound = state.withLock { state in
+                    defer { state.isRoundDue = false }
+                    return state.isRoundDue
+                }
+                if isRound { await write() } else { await writeSessions() }
                 try? await Task.sleep(for: WorkerRegistry.writePause)
             }
             group.cancelAll()
@@ -266,12 +273,10 @@ final class WorkerRegistry: Sendable {
     }
 
     private func write() async {
-        await gatherSessions()
         await charges.write()
         await writeSessions()
-        let batch = state.withLock(\.self)
-        await writeRefusals(batch)
-        await writeSightings(batch)
+        await writeRefusals()
+        await writeSightings()
     }
 
     /// Only ever in one task at a time: what is over when all are gathered is taken from the kernel afterwards.
@@ -287,6 +292,7 @@ final class WorkerRegistry: Sendable {
     }
 
     private func writeSessions() async {
+        await gatherSessions()
         for _ in 0..<WorkerRegistry.sessionBatchesMax {
             let (row, batch) = state.withLock { ($0.row, $0.sessions.takeBatch(limit: StoreLimit.batchRows)) }
             guard let batch else { break }
@@ -313,21 +319,27 @@ final class WorkerRegistry: Sendable {
         await register(again: row)
     }
 
-    private func writeRefusals(_ batch: State) async {
-        let refusals = Array(batch.refusals.prefix(StoreLimit.batchRows))
+    private func writeRefusals() async {
+        let refusals = state.withLock { Array($0.refusals.prefix(StoreLimit.batchRows)) }
         guard !refusals.isEmpty else { return }
         guard await attempt(.refusals, { try await store.noteRefusals(refusals) }) else { return }
         state.withLock { $0.refusals.removeFirst(min(refusals.count, $0.refusals.count)) }
     }
 
-    private func writeSightings(_ batch: State) async {
-        let sightings = Array(batch.sightings.prefix(StoreLimit.batchRows))
-        guard !sightings.isEmpty else { return }
-        let written = await attempt(.peers) {
-            for node in try await store.notePeers(sightings) { impostor(node) }
+    private func writeSightings() async {
+        var rest = state.withLock { $0.sightings.take() }[...]
+        while !rest.isEmpty {
+            let batch = Array(rest.prefix(StoreLimit.batchRows))
+            let isWritten = await attempt(.peers) {
+                for node in try await store.notePeers(batch) { impostor(node) }
+            }
+            guard isWritten else {
+                let dropped = state.withLock { $0.sightings.putBack(rest) }
+                if dropped > 0 { backlog.dropped(.peers) }
+                return
+            }
+            rest = rest.dropFirst(batch.count)
         }
-        guard written else { return }
-        state.withLock { $0.sightings.removeFirst(min(sightings.count, $0.sightings.count)) }
     }
 
     private func attempt(_ kind: NoteBacklog.Kind, _ body: () async throws -> Void) async -> Bool {

@@ -69,8 +69,8 @@ extension SessionHost {
             suspended = SuspendedSession(session, with: node, at: address, secret: secret)
         }
         kernel.logger.info(
-            "Session suspended", metadata: ["session": "\(session.id)", "reason": "\(SessionHost.words(failure))"])
-        kernel.suspended(session, reason: SessionHost.words(failure))
+            "Session suspended", metadata: ["session": "\(session.id)", "reason": "\(failure.words)"])
+        kernel.suspended(session, reason: failure.words)
         awaitReturn(of: session)
         if let suspended, let resumer { resume(suspended, by: resumer) }
         return true

@@ -4,7 +4,6 @@ import GateModel
 import GateSession
 import GateStore
 import GateTransport
-import GateCrypto
 import GateWire
 import Logging
 import NIOCore
@@ -122,7 +121,7 @@ final class SessionHost: Sendable {
 
     /// A connection that another node opened ended before a session stood.
     func failed(_ failure: SessionFailure, refusal: PeerTable.Refusal?, peer: NodeUUID?, address: String) {
-        let reason = refusal?.rawValue ?? SessionHost.words(failure)
+        let reason = refusal?.rawValue ?? failure.words
         kernel.metrics.handshakesFailed.add()
         if refusal != nil { kernel.metrics.sessionsRefused.add() }
         noteRefusal(of: peer, at: address, isInbound: true, reason)
@@ -191,27 +190,6 @@ final class SessionHost: Sendable {
         }
         for session in kernel.suspendedSessions where session.peer.node == node {
             session.eventLoop.execute { [kernel] in kernel.giveUp(session) }
-        }
-    }
-
-    static func words(_ failure: SessionFailure) -> String {
-        switch failure {
-        case .unintelligible: "what came does not open: wrong UUID, secret or clock, a replay, or noise"
-        case .handshakeFailed: "the handshake's cryptography failed"
-        case .noCommonVersion: "no version in common, or a context that is not for here"
-        case .noCommonSuite(let offered, let taken):
-            offered.unlike(taken).map { "no common suite: it offers \($0.own), we take \($0.other)" }
-                ?? "a circuit brought a suite that is not taken here: the record that its origin has is old"
-        case .certificateRefused: "the certificate does not hold"
-        case .notAdmitted: "not admitted"
-        case .handshakeTimedOut: "the handshake took too long"
-        case .recordRefused: "a record's tag is wrong"
-        case .protocolViolation: "the protocol was broken"
-        case .limitExceeded: "a limit was exceeded"
-        case .idle: "nothing was heard"
-        case .keyUpdateTimedOut: "a key update did not finish in time"
-        case .closedByPeer(let reason): "the other side closed (\(reason.rawValue))"
-        case .closed(let reason): "closed here (\(reason.rawValue))"
         }
     }
 }

@@ -240,7 +240,7 @@ final class SessionOwner {
         confirmation?.cancel()
         if let endpoint {
             if endpoint.isOver || !host.suspends(endpoint, after: failure, address: origin.address) {
-                endpoint.ended(reason: "\(failure)")
+                endpoint.ended(reason: failure.words)
             }
             host.noteSighting(of: endpoint, proof)
             self.endpoint = nil
