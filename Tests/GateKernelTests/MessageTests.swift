@@ -13,31 +13,75 @@ import Testing
     }
 
     @Test func `up to the bound arrive, a longer one is refused, and link and session go on`() async throws {
+        try await withReplicas { sender, receiver, session in
+            let most = StreamLimits.messageBytesMax
+            for (id, count) in [(1, most - 1), (2, most + 1), (3, most)] as [(UInt64, Int)] {
+                let payload = ByteBuffer(repeating: 7, count: count)
+                try await sender.send(
+                    .message(
+                        LinkMessage(
+                            id: id, extender: KernelNode.extender, session: session, wantsReceipt: true,
+                            payload: payload)))
+            }
+            let receipts = try await [next(of: sender), next(of: sender), next(of: sender)]
+            #expect(receipts.map(\.status) == [.queued, .refused, .queued])
+            for (name, count) in [(1, most - 1), (2, most)] as [(UInt64, Int)] {
+                let message: LinkMessage = try await receiver.next {
+                    if case .message(let message) = $0 { message } else { nil }
+                }
+                #expect(message.id == name)
+                #expect(message.payload.readableBytes == count)
+            }
+        }
+    }
+
+    @Test func `that may be delayed are overtaken, and all come`() async throws {
+        try await withReplicas { sender, receiver, session in
+            for id in 1...41 as ClosedRange<UInt64> {
+                try await sender.send(
+                    .message(
+                        LinkMessage(
+                            id: id, extender: KernelNode.extender, session: session,
+                            delayMilliseconds: id > 40 ? 0 : 500, payload: ByteBuffer(repeating: 7, count: 9))))
+            }
+            var arrived: [UInt64] = []
+            while arrived.count < 41 {
+                arrived.append(
+                    try await receiver.next { if case .message(let message) = $0 { message.id } else { nil } })
+            }
+            #expect(arrived.last != 41, "the one without a delay was sent last")
+            #expect(Set(arrived) == Set(1...41))
+            #expect(arrived != arrived.sorted())
+        }
+    }
+
+    @Test func `are held back by replica within a bound, in the order in which they are due`() {
+        func message(_ id: UInt64) -> LinkMessage {
+            LinkMessage(
+                id: id, extender: KernelNode.extender, session: SessionID(UUIDBytes(high: 1, low: 2)),
+                delayMilliseconds: 1, payload: ByteBuffer())
+        }
+        func at(_ seconds: Int64) -> MonotonicInstant { MonotonicInstant(nanoseconds: 0) + .seconds(seconds) }
+        var delayed = DelayedMessages()
+        for (id, due) in [(1, 5), (2, 3), (3, 5), (4, 9), (5, 3)] as [(UInt64, Int64)] {
+            delayed.hold(message(id), in: 0, until: at(due))
+        }
+        #expect(delayed.nextDue == at(3))
+        #expect(delayed.takeDue(at: at(2))?.message.id == nil)
+        #expect((0..<9).compactMap { _ in delayed.takeDue(at: at(5))?.message.id } == [2, 5, 1, 3])
+        while delayed.hasRoom { delayed.hold(message(9), in: 0, until: at(99)) }
+        #expect((0..<9999).compactMap { _ in delayed.takeDue(at: at(99)) }.count == DelayedMessages.countMax)
+    }
+
+    /// Runs `body` with a replica at each of two nodes and a session between them.
+    private func withReplicas(_ body: (ExtenderLink, ExtenderLink, SessionID) async throws -> Void) async throws {
         try await withKernels(2) { nodes in
             let (near, far) = (nodes[0], nodes[1])
             try await near.know(far)
             try await far.know(near)
             try await ExtenderLink.attached(to: near) { sender in
                 try await ExtenderLink.attached(to: far) { receiver in
-                    let session = try await near.connect(to: far.uuid).get()
-                    let most = StreamLimits.messageBytesMax
-                    for (id, count) in [(1, most - 1), (2, most + 1), (3, most)] as [(UInt64, Int)] {
-                        let payload = ByteBuffer(repeating: 7, count: count)
-                        try await sender.send(
-                            .message(
-                                LinkMessage(
-                                    id: id, extender: KernelNode.extender, session: session, wantsReceipt: true,
-                                    payload: payload)))
-                    }
-                    let receipts = try await [next(of: sender), next(of: sender), next(of: sender)]
-                    #expect(receipts.map(\.status) == [.queued, .refused, .queued])
-                    for (name, count) in [(1, most - 1), (2, most)] as [(UInt64, Int)] {
-                        let message: LinkMessage = try await receiver.next {
-                            if case .message(let message) = $0 { message } else { nil }
-                        }
-                        #expect(message.id == name)
-                        #expect(message.payload.readableBytes == count)
-                    }
+                    try await body(sender, receiver, try await near.connect(to: far.uuid).get())
                 }
             }
         }

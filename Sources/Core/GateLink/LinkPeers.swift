@@ -62,7 +62,7 @@ package struct LinkMessage: Equatable, Sendable {
     package var compresses: Bool
     /// Whether a ``LinkReceipt`` is wanted.
     package var wantsReceipt: Bool
-    /// How long the kernel may hold it to mix with other traffic; 0 to 60,000.
+    /// For a random time of at most this the kernel holds it back; 0 to 60,000.
     package var delayMilliseconds: UInt32
     /// At most ``LinkLimits/payloadBytesMax``; a slice of what was received.
     package var payload: ByteBuffer

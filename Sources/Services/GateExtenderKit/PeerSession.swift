@@ -24,6 +24,9 @@ public struct PeerSession: Sendable {
     /// The longest message.
     public static let messageBytesMax = LinkLimits.payloadBytesMax
 
+    /// The longest delay of a message.
+    public static let delayMax = Duration.milliseconds(LinkLimits.delayMillisecondsMax)
+
     /// Opens a stream to the same extender there. Returns at once: `first` and what is written goes along with the open;
     /// whether the peer takes the stream shows when it is read.
     ///
@@ -42,14 +45,23 @@ public struct PeerSession: Sendable {
 
     /// Sends a whole message, at most once. Returns when the node has it, which a slow peer delays.
     ///
-    /// - Parameter compresses: whether the node may compress it. Not where secrets stand beside text of somebody else.
-    public func send(_ payload: ByteBuffer, priority: Priority = .bulk, compresses: Bool = true) async throws {
+    /// - Parameters:
+    ///   - compresses: whether the node may compress it. Not where secrets stand beside text of somebody else.
+    ///   - delay: the node holds the message back for a random time of at most this, so that who watches can't tell what it
+    ///     answers; rounded down to milliseconds. It may be overtaken, holds its bytes in the session's window meanwhile, and
+    ///     is lost where the session is suspended or ends before. A node holds 1,024 messages of a replica back at most.
+    public func send(
+        _ payload: ByteBuffer, priority: Priority = .bulk, compresses: Bool = true, delay: Duration = .zero
+    ) async throws {
         guard payload.readableBytes <= Self.messageBytesMax else {
             throw ExtenderFailure(.overloaded, "a message has \(Self.messageBytesMax) bytes at most")
         }
+        guard delay >= .zero, delay <= Self.delayMax else {
+            throw ExtenderFailure(.overloaded, "a message is delayed by \(Self.delayMax) at most")
+        }
         let message = LinkMessage(
             id: core.nextMessageID(), extender: core.extender, session: id, priority: max(priority, .interactive),
-            compresses: compresses, payload: payload)
+            compresses: compresses, delayMilliseconds: UInt32(delay / .milliseconds(1)), payload: payload)
         let sent = core.eventLoop.makePromise(of: Void.self)
         core.eventLoop.execute { [id, core] in
             guard let session = core.sessions[id] else { return sent.fail(ExtenderFailure(.sessionEnded)) }

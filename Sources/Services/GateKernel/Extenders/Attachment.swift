@@ -33,6 +33,12 @@ final class Attachment: @unchecked Sendable {
     private var nextAlias: UInt32 = 2
     var outlets: [SessionID: SessionOutlet] = [:]
     private var names = StreamNames()
+    /// Messages that the replica has sent and that are held back.
+    var delayed = DelayedMessages()
+    /// Sends the next of them.
+    var delayTimer: Scheduled<Void>?
+    /// When it fires.
+    var delayTimerDue = MonotonicInstant(nanoseconds: .max)
     /// Whether something was sent that no session had a part in.
     private var hasAnswered = false
     /// Whether news of sessions wait to be flushed.
@@ -135,6 +141,7 @@ final class Attachment: @unchecked Sendable {
         use(nil)
         last?.drop()
         frames = AttachmentFrames()
+        dropDelayed()
         streams = [:]
         // A session that told this replica something and heard nothing of it has an outlet to it, too.
         let sessions = outlets.values.map(\.session) + kernel.sessions
@@ -185,44 +192,6 @@ final class Attachment: @unchecked Sendable {
         streams[alias] = LinkStream(bridge: bridge, limit: 0)
         if resume.standing.flags.contains(.doneSent) { streams[alias]?.ends = .extender }
         toSession(bridge, .resume(resume.standing))
-    }
-
-    private func send(_ message: LinkMessage) {
-        guard message.extender == extender else { return }
-        guard let session = kernel.session(message.session) else {
-            if message.wantsReceipt {
-                send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .noSession)))
-            }
-            return
-        }
-        guard message.payload.readableBytes <= StreamLimits.messageBytesMax else {
-            return send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .refused)))
-        }
-        var flags: ExtenderMessage.Flags = []
-        if message.wantsReceipt { flags.insert(.receiptWanted) }
-        if message.priority == .interactive { flags.insert(.interactive) }
-        if message.compresses { flags.insert(.compressed) }
-        let outlet = outlet(to: session)
-        guard count(message.payload.readableBytes, outlet) else {
-            return send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .overloaded)))
-        }
-        outlet.outlet.append(
-            .message(ExtenderMessage(extender: extender, id: message.id, flags: flags, payload: message.payload)))
-        if message.wantsReceipt {
-            send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .queued)))
-        }
-    }
-
-    private func send(_ receipt: LinkReceipt) {
-        guard let session = kernel.session(receipt.session) else { return }
-        let status: ReceiptStatus =
-            switch receipt.status {
-            case .queued, .sent, .delivered: .delivered
-            case .noSession, .noExtender: .noSuchExtender
-            case .overloaded: .queueFull
-            case .refused: .refused
-            }
-        outlet(to: session).outlet.append(.receipt(receipt.id, status))
     }
 
     private func connect(_ request: ConnectRequest) {
@@ -368,12 +337,6 @@ final class Attachment: @unchecked Sendable {
 
     private func toSession(_ bridge: StreamBridge, _ event: StreamEvent) {
         outlet(to: bridge.session).outlet.append(.stream(bridge, event))
-    }
-
-    /// Counts bytes towards a session; `false` where they exceed what was granted.
-    private func count(_ bytes: Int, _ outlet: SessionOutlet) -> Bool {
-        outlet.sent += UInt64(bytes)
-        return outlet.sent <= outlet.limit
     }
 
     func outlet(to session: SessionEndpoint) -> SessionOutlet {
