@@ -14,11 +14,13 @@ import Testing
 
     @Test func `of each peer the last is kept, and of each identity that it showed`() {
         var notes = SightingNotes()
-        for late in [sighting(1, at: 1), sighting(2, at: 2), sighting(1, bundle: 9, at: 3), sighting(1, at: 4)] {
-            #expect(notes.add(late))
+        for next in [sighting(1, at: 1), sighting(2, at: 2), sighting(1, bundle: 9, at: 3), sighting(1, at: 4)] {
+            _ = notes.add(next)
         }
-        #expect(notes.take() == [sighting(1, at: 4), sighting(2, at: 2), sighting(1, bundle: 9, at: 3)])
-        #expect(notes.take().isEmpty)
+        let taken = notes.take()
+        #expect(taken == [sighting(1, at: 4), sighting(2, at: 2), sighting(1, bundle: 9, at: 3)])
+        let rest = notes.take()
+        #expect(rest.isEmpty)
     }
 
     @Test func `what could not be written waits again, unless a later one came`() {
@@ -28,19 +30,25 @@ import Testing
         let taken = notes.take()
         _ = notes.add(sighting(3, at: 3))
         _ = notes.add(sighting(2, at: 4))
-        #expect(notes.putBack(taken[...]) == 0)
-        #expect(notes.take() == [sighting(1, at: 1), sighting(2, at: 4), sighting(3, at: 3)])
+        let dropped = notes.putBack(taken[...])
+        #expect(dropped == 0)
+        let again = notes.take()
+        #expect(again == [sighting(1, at: 1), sighting(2, at: 4), sighting(3, at: 3)])
     }
 
     @Test func `beyond the bound the latest are left out, and counted`() {
         var notes = SightingNotes()
-        let most = (0..<UInt64(WorkerRegistry.notesMax)).map { sighting($0, at: 1) }
-        for sighting in most { #expect(notes.add(sighting)) }
-        #expect(!notes.add(sighting(1 << 40, at: 2)))
-        #expect(notes.add(sighting(5, at: 2)), "one that is known has its room")
+        let kept = (0..<UInt64(WorkerRegistry.notesMax)).count { notes.add(sighting($0, at: 1)) }
+        #expect(kept == WorkerRegistry.notesMax)
+        let isKept = notes.add(sighting(1 << 40, at: 2))
+        #expect(!isKept)
+        let isKnown = notes.add(sighting(5, at: 2))
+        #expect(isKnown, "one that is known has its room")
         let taken = notes.take()
         for number in 0..<10 { _ = notes.add(sighting(1 << 41 + UInt64(number), at: 3)) }
-        #expect(notes.putBack(taken[...]) == 10)
-        #expect(notes.take().count == WorkerRegistry.notesMax)
+        let dropped = notes.putBack(taken[...])
+        #expect(dropped == 10)
+        let count = notes.take().count
+        #expect(count == WorkerRegistry.notesMax)
     }
 }
