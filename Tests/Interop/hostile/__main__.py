@@ -11,7 +11,7 @@ from checks.__main__ import remove, stop
 from checks.nodes import RealNode
 from checks.report import Report
 
-from . import contents, dialled, flights, floods, records, resuming, unread, updates
+from . import contents, dialled, flights, floods, records, resuming, unfolding, unread, updates
 
 SECONDS_MAX = 240
 
@@ -43,6 +43,7 @@ SETTINGS = {
 PARTS = {
     "flights": flights.check, "dialled": dialled.check, "records": records.check, "contents": contents.check,
     "updates": updates.check, "resuming": resuming.check, "floods": floods.check, "unread": unread.check,
+    "unfolding": unfolding.check,
 }
 
 

@@ -290,6 +290,11 @@ final class SessionEndpoint: @unchecked Sendable {
         return kernel.attachment(of: extender, for: stream)
     }
 
+    /// Whether a message for the extender finds it.
+    func takes(_ extender: ExtenderID) -> Bool {
+        attachment(of: extender, for: StreamID(replica: id.value.low, counter: 0)) != nil
+    }
+
     private func close(_ alias: UInt32, _ end: StreamEnds) {
         guard let bridge = streams[alias] else { return }
         bridge.ends.insert(end)
@@ -358,7 +363,8 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     private func deliver(_ message: ExtenderMessage) {
-        guard
+        // One that was not unfolded had no extender when it came.
+        guard !message.flags.contains(.compressed),
             let attachment = attachment(
                 of: message.extender, for: StreamID(replica: id.value.low, counter: message.id))
         else {
