@@ -228,7 +228,8 @@ package struct Session: ~Copyable {
                 case .whole(let message):
                     if let wrong = received(message, wall: wall, into: &events) { violate(wrong) }
                 case .messageStart(let part, let head, let total):
-                    received(assembly.start(part: part, head: head, total: total), takes, into: &events)
+                    received(
+                        assembly.start(part: part, head: head, total: total, at: lastHeard), takes, into: &events)
                 case .messagePart(let part, let bytes):
                     received(assembly.add(part: part, bytes), takes, into: &events)
                 }
@@ -246,6 +247,7 @@ package struct Session: ~Copyable {
             guard let restored = restored(message, takes: takes) else { return violate(.protocolViolation) }
             events.append(.message(.message(restored)))
         case .incomplete: break
+        case .dropped(let id): if let id { outbox.append(control: .receipt(id: id, status: .queueFull)) }
         case .refused(let failure): violate(failure)
         }
     }
@@ -319,6 +321,7 @@ package struct Session: ~Copyable {
         guard failure == nil else { return nil }
         var next = lastHeard + (isPinging ? settings.idleTime : pingWait)
         if let resumesReading { next = min(next, resumesReading) }
+        if let late = assembly.nextDeadline { next = min(next, late) }
         if let noise = noise.next { next = min(next, noise) }
         if let update = keys.nextDeadline(sealed: sealer.byteCount) { next = min(next, update) }
         return next
@@ -327,10 +330,11 @@ package struct Session: ~Copyable {
     private var pingWait: Duration { settings.pingInterval * pingShare / 1000 }
 
     /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer; begins a key
-    /// update that is due; makes noise. Where reading goes on, `received` is next.
+    /// update that is due; makes noise; drops messages whose parts are late. Where reading goes on, `received` is next.
     package mutating func deadlinePassed(at now: MonotonicInstant) -> SessionFailure? {
         guard failure == nil else { return failure }
         if let resumesReading, resumesReading <= now { self.resumesReading = nil }
+        assembly.drop(at: now)
         if now >= lastHeard + settings.idleTime {
             end(.idle, telling: .idle)
         } else if !isPinging, now >= lastHeard + pingWait {
