@@ -116,6 +116,21 @@ import Testing
         #expect(circuit.atDestination == bytes)
     }
 
+    @Test func `waits within its windows while the destination reads nothing, and loses nothing`() throws {
+        let circuit = try TestCircuit(relays: 2)
+        circuit.build()
+        circuit.destination?.machine.pause()
+        let bytes = Circuit.pattern(4 << 20, 5)
+        circuit.fromOrigin = bytes
+        circuit.run()
+        #expect(circuit.atDestination.readableBytes <= circuit.limits.windowCells * Cell.byteCount)
+        var actions: [CircuitAction] = []
+        circuit.destination?.machine.resume(into: &actions)
+        circuit.perform(actions, at: circuit.hops.count)
+        circuit.run()
+        #expect(circuit.atDestination == bytes)
+    }
+
     @Test func `has equal cells everywhere: no two alike, no byte position fixed but the header`() throws {
         let circuit = try TestCircuit(relays: 3)
         circuit.build()

@@ -1,9 +1,10 @@
 import GateModel
-import GateSession
 import GateTestKit
 import GateWire
 import NIOCore
 import Testing
+
+@testable import GateSession
 
 @Suite struct CompressedMessages {
     private func message(_ count: Int, _ flags: ExtenderMessage.Flags = .compressed) -> ExtenderMessage {
@@ -44,6 +45,61 @@ import Testing
         #expect(try sent(message(600), least: 601) > 600)
         #expect(try sent(message(600), versions: PeerVersions(only: 1)) > 600)
         #expect(try sent(message(600)) < 400)
+    }
+
+    @Test func `what no extender takes is not unfolded, whatever it holds`() throws {
+        var pair = PeerPair(try TestNode(1), try TestNode(2))
+        pair.establish()
+        pair.acceptorTakes = { _ in false }
+        pair.dialler.enqueue(.message(message(600)))
+        pair.run()
+        guard case .message(.message(let came)) = try #require(pair.acceptorEvents.first) else {
+            Issue.record("no message")
+            return
+        }
+        #expect(came.flags.contains(.compressed))
+        #expect(came.payload.readableBytes < 400)
+    }
+
+    @Test func `a session that has much unfolded is read on when that is made up for`() throws {
+        var pair = PeerPair(try TestNode(1), try TestNode(2))
+        pair.establish()
+        for _ in 0..<10 { pair.dialler.enqueue(.message(message(1_000_000))) }
+        pair.run()
+        let came = pair.acceptorEvents.count
+        #expect((4..<10).contains(came))
+        let pause = pair.acceptor.resumesReading
+        let end = try #require(pause)
+        let deadline = pair.acceptor.nextDeadline
+        #expect(deadline == end)
+
+        var waits = 0
+        while pair.acceptorEvents.count < 10, waits < 100 {
+            pair.clock.advance(by: .milliseconds(32))
+            pair.acceptor.deadlinePassed(at: pair.clock.now, events: &pair.acceptorEvents)
+            pair.deliverToAcceptor()
+            waits += 1
+        }
+        #expect(pair.acceptorEvents.count == 10)
+        #expect((4...8).contains(waits), "a megabyte takes a thirty-second of a second")
+    }
+
+    @Test func `an allowance is used up at once or over time`() {
+        var allowance = UnfoldingAllowance()
+        let now = ManualClock().now
+        #expect(allowance.pause(at: now) == nil)
+        allowance.count(UnfoldingAllowance.burstBytes, at: now)
+        #expect(allowance.pause(at: now) == nil)
+        allowance.count(UnfoldingAllowance.bytesPerSecond, at: now)
+        #expect(allowance.pause(at: now) == now + .seconds(1))
+        #expect(allowance.pause(at: now + .seconds(1)) == nil)
+
+        allowance.count(1, at: now + .seconds(100))
+        let rest = UnfoldingAllowance.burstBytes - UnfoldingAllowance.messageBytesMin
+        allowance.count(rest, at: now + .seconds(100))
+        #expect(allowance.pause(at: now + .seconds(100)) == nil, "what was long ago is forgotten")
+        allowance.count(1, at: now + .seconds(100))
+        #expect(allowance.pause(at: now + .seconds(100)) != nil)
     }
 
     @Test func `flags of receipts and priority stay`() throws {

@@ -42,38 +42,6 @@ import Testing
     }
 }
 
-@Suite struct MessageAssemblyTests {
-    private func head(_ count: Int) -> ExtenderMessage {
-        ExtenderMessage(
-            extender: ShippedExtender.socks5, id: 1, payload: ByteBuffer(repeating: 1, count: count))
-    }
-
-    @Test func `more messages in parts than allowed are refused`() {
-        var assembly = MessageAssembly()
-        for part in 0..<UInt32(WireLimits.partialMessagesMax) {
-            #expect(assembly.start(part: part, head: head(1), total: 2).failure == nil)
-        }
-        #expect(assembly.start(part: 99, head: head(1), total: 2).failure == .limitExceeded)
-    }
-
-    @Test func `more bytes of messages in parts than allowed are refused`() {
-        var assembly = MessageAssembly()
-        for part in 0..<4 as Range<UInt32> {
-            #expect(assembly.start(part: part, head: head(1), total: 1 << 20).failure == nil)
-        }
-        #expect(assembly.start(part: 9, head: head(1), total: 2).failure == .limitExceeded)
-    }
-
-    @Test func `parts of an unknown message, twice begun, empty or too long are refused`() {
-        var assembly = MessageAssembly()
-        #expect(assembly.add(part: 1, ByteBuffer(bytes: [1])).failure == .protocolViolation)
-        #expect(assembly.start(part: 1, head: head(1), total: 3).failure == nil)
-        #expect(assembly.start(part: 1, head: head(1), total: 3).failure == .protocolViolation)
-        #expect(assembly.add(part: 1, ByteBuffer()).failure == .protocolViolation)
-        #expect(assembly.add(part: 1, ByteBuffer(bytes: [1, 2, 3])).failure == .protocolViolation)
-    }
-}
-
 @Suite struct SeedWindowTests {
     @Test func `a seed is new once, until its flight is stale`() {
         var window = SeedWindow()
@@ -105,9 +73,5 @@ import Testing
 extension StreamTable.Verdict {
     fileprivate var isAccepted: Bool { if case .accepted = self { true } else { false } }
     fileprivate var isIgnored: Bool { if case .ignored = self { true } else { false } }
-    fileprivate var failure: SessionFailure? { if case .refused(let failure) = self { failure } else { nil } }
-}
-
-extension MessageAssembly.Step {
     fileprivate var failure: SessionFailure? { if case .refused(let failure) = self { failure } else { nil } }
 }

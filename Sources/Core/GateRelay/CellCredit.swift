@@ -25,6 +25,8 @@ struct CellGrant {
     private(set) var outstanding = RelayLimits.initialCredit
     private var returnable = 0
     private var window = RelayLimits.initialCredit
+    /// Whether nothing is granted again for now: what came can't be worked off yet.
+    var isPaused = false
 
     /// Counts cells that came; `false` where they exceed what we granted.
     mutating func arrived(_ count: Int) -> Bool {
@@ -47,7 +49,7 @@ struct CellGrant {
     /// What is due to be granted again: nothing until a quarter of the window is, so that credit costs one message for
     /// many cells.
     mutating func due() -> UInt32? {
-        guard returnable >= window / 4 else { return nil }
+        guard !isPaused, returnable >= window / 4 else { return nil }
         defer { returnable = 0 }
         outstanding += returnable
         return UInt32(truncatingIfNeeded: returnable)

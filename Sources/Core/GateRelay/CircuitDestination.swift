@@ -96,6 +96,16 @@ package struct CircuitDestination: ~Copyable {
         return isSound ? output : nil
     }
 
+    /// Grants no more cells while the connection inside does not read: so it has a window's bytes to keep at most.
+    package mutating func pause() { grant.isPaused = true }
+
+    /// Grants what was kept back.
+    package mutating func resume(into actions: inout [CircuitAction]) {
+        grant.isPaused = false
+        guard phase != .ended, let more = grant.due() else { return }
+        actions.append(.send(.previous, .circuitCredit(circuit: circuit, cells: more)))
+    }
+
     /// Sends as much of `bytes` as the credit allows and leaves the rest; ``CircuitAction/writable`` follows.
     package mutating func send(
         _ bytes: inout ByteBuffer, at now: MonotonicInstant, into actions: inout [CircuitAction]

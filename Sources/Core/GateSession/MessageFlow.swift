@@ -42,23 +42,47 @@ struct PartialLoad {
 }
 
 /// Puts the other side's messages together, within the bounds of ``PartialLoad``.
+///
+///     begun ──last part──▶ complete
+///       └──late──▶ late ──last part──▶ dropped
+///
+/// A late message keeps its number and its place, for its parts may still come, and no memory.
 struct MessageAssembly {
+    /// How long a message may be under way, and as much longer for each whole ``paceBytes`` of it that came.
+    static let patience = Duration.seconds(120)
+    /// See ``patience``.
+    static let paceBytes = 65_536
+
     private struct Partial {
         let part: UInt32
         let total: Int
+        let begun: MonotonicInstant
         var message: ExtenderMessage
+        var receivedBytes = 0
+        var isLate = false
+
+        var deadline: MonotonicInstant { begun + patience * (1 + receivedBytes / paceBytes) }
     }
 
     enum Step {
         case complete(ExtenderMessage)
         case incomplete
+        /// All of a late message came; its id where a receipt is wanted.
+        case dropped(UInt64?)
         case refused(SessionFailure)
     }
 
     private var partials: [Partial] = []
     private var load = PartialLoad()
 
-    mutating func start(part: UInt32, head: ExtenderMessage, total: Int) -> Step {
+    /// When ``drop(at:)`` is due; `nil` while nothing is under way.
+    var nextDeadline: MonotonicInstant? {
+        var next: MonotonicInstant?
+        for partial in partials where !partial.isLate { next = min(next ?? partial.deadline, partial.deadline) }
+        return next
+    }
+
+    mutating func start(part: UInt32, head: ExtenderMessage, total: Int, at now: MonotonicInstant) -> Step {
         if head.payload.readableBytes == total { return .complete(head) }
         guard !partials.contains(where: { $0.part == part }), head.payload.readableBytes > 0 else {
             return .refused(.protocolViolation)
@@ -69,7 +93,8 @@ struct MessageAssembly {
         message.payload = ByteBuffer()
         message.payload.reserveCapacity(total)
         message.payload.writeImmutableBuffer(head.payload)
-        partials.append(Partial(part: part, total: total, message: message))
+        let received = head.payload.readableBytes
+        partials.append(Partial(part: part, total: total, begun: now, message: message, receivedBytes: received))
         return .incomplete
     }
 
@@ -78,12 +103,23 @@ struct MessageAssembly {
             return .refused(.protocolViolation)
         }
         let total = partials[index].total
-        guard partials[index].message.payload.readableBytes + bytes.readableBytes <= total else {
+        guard partials[index].receivedBytes + bytes.readableBytes <= total else {
             return .refused(.protocolViolation)
         }
-        partials[index].message.payload.writeImmutableBuffer(bytes)
-        guard partials[index].message.payload.readableBytes == total else { return .incomplete }
+        partials[index].receivedBytes += bytes.readableBytes
+        if !partials[index].isLate { partials[index].message.payload.writeImmutableBuffer(bytes) }
+        guard partials[index].receivedBytes == total else { return .incomplete }
         load.end(total)
-        return .complete(partials.remove(at: index).message)
+        let whole = partials.remove(at: index)
+        guard whole.isLate else { return .complete(whole.message) }
+        return .dropped(whole.message.flags.contains(.receiptWanted) ? whole.message.id : nil)
+    }
+
+    /// Gives up the memory of messages that are late.
+    mutating func drop(at now: MonotonicInstant) {
+        for index in partials.indices where !partials[index].isLate && partials[index].deadline <= now {
+            partials[index].isLate = true
+            partials[index].message.payload = ByteBuffer()
+        }
     }
 }

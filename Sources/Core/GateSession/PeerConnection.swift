@@ -17,7 +17,8 @@ package import NIOCore
 /// 3. `enqueue` any number of messages; then, once per batch and whenever the connection becomes writable, `seal` with
 ///    the bytes that may be in flight as budget; write and flush. `queuedBytes` says what waits.
 /// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2.
-/// 5. On `.closed`, the last event: `seal` once more, flush, close the connection.
+/// 5. While there is ``resumesReading``: keep what `received` left of its input, and read no more.
+/// 6. On `.closed`, the last event: `seal` once more, flush, close the connection.
 package struct PeerConnection: ~Copyable {
     private struct Discarding {
         var bytesLeft: Int
@@ -67,12 +68,12 @@ package struct PeerConnection: ~Copyable {
         if let step = handshake?.start(wall: wall, into: &output) { follow(step, at: now, into: &events) }
     }
 
-    /// Takes all bytes off the input. `admit` is asked once, during the handshake, when the other side is proven (or
-    /// says that it is anonymous) and before it is told anything. `output` gets the handshake's answer; a session's
-    /// messages wait for `seal`.
+    /// Takes all bytes off the input, but for those that wait until ``resumesReading``. `admit` is asked once, during the
+    /// handshake, when the other side is proven (or says that it is anonymous) and before it is told anything; `takes`
+    /// before a message is unfolded. `output` gets the handshake's answer; a session's messages wait for `seal`.
     package mutating func received(
         _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, admit: Handshake.Admission,
-        into output: inout ByteBuffer, events: inout [PeerEvent]
+        takes: Session.Taker = { _ in true }, into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
         // Whatever stands behind a flight that is to be answered is taken for the next, and is none.
         while input.readableBytes > 0,
@@ -81,14 +82,25 @@ package struct PeerConnection: ~Copyable {
             follow(step, at: now, into: &events)
         }
         // What comes after a refused record is counted, not read.
-        if discarding == nil, let failure = session?.received(&input, at: now, wall: wall, into: &events) {
+        if discarding == nil, let failure = session?.received(&input, at: now, wall: wall, takes: takes, into: &events)
+        {
             if failure == .recordRefused { discard(failure, at: now) } else { close(failure, into: &events) }
         }
         if discarding != nil {
             discarding?.bytesLeft -= input.readableBytes
             if discarding.map({ $0.bytesLeft <= 0 }) ?? false { endDiscarding(into: &events) }
         }
-        input.moveReaderIndex(to: input.writerIndex)
+        if resumesReading == nil { input.moveReaderIndex(to: input.writerIndex) }
+    }
+
+    /// Until when nothing is read: what stays in the input is given again, after ``deadlinePassed(at:events:)`` was called
+    /// for that moment, before anything that came later. The driver reads no more from its carrier meanwhile.
+    package var resumesReading: MonotonicInstant? {
+        guard !isClosed, discarding == nil else { return nil }
+        return switch session {
+        case .some(let session): session.resumesReading
+        case .none: nil
+        }
     }
 
     /// A copy of the session's resumption secret, also after its end; `nil` before it stands.

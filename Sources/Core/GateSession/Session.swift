@@ -35,6 +35,9 @@ package struct Session: ~Copyable {
     package private(set) var traffic = TrafficCount()
     private var streams: StreamTable
     private var assembly = MessageAssembly()
+    var unfolding = UnfoldingAllowance()
+    /// Until when no record is read, since the last ones held much that was compressed.
+    package private(set) var resumesReading: MonotonicInstant?
     /// When the record came that is being worked off, or the last one.
     private(set) var lastHeard: MonotonicInstant
     private var isPinging = false
@@ -182,15 +185,22 @@ package struct Session: ~Copyable {
 
     // MARK: Receiving
 
-    /// Takes all bytes off the input and appends what they say to `events`. Data are slices of a record's plaintext.
+    /// Takes all bytes off the input and appends what they say to `events`. Data are slices of a record's plaintext. Records
+    /// that are not read before ``resumesReading`` stay in the input. What `takes` does not take is not unfolded.
     ///
     /// Returns why the session ended, if it did: `.recordRefused` says that nothing more may be answered; any other
     /// failure was or is told to the other side (`seal`).
     package mutating func received(
-        _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, into events: inout [PeerEvent]
+        _ input: inout ByteBuffer, at now: MonotonicInstant, wall: UnixTime, takes: Taker,
+        into events: inout [PeerEvent]
     ) -> SessionFailure? {
         followNoise(at: now)
+        resumesReading = nil
         while failure == nil {
+            if let end = unfolding.pause(at: now) {
+                resumesReading = end
+                return nil
+            }
             switch opener.next(&input) {
             case .needsMore: return nil
             case .refused:
@@ -198,7 +208,7 @@ package struct Session: ~Copyable {
             case .record(var plaintext):
                 lastHeard = now
                 isPinging = false
-                received(plaintext: &plaintext, wall: wall, into: &events)
+                received(plaintext: &plaintext, wall: wall, takes: takes, into: &events)
             }
         }
         input.moveReaderIndex(to: input.writerIndex)
@@ -207,7 +217,7 @@ package struct Session: ~Copyable {
 
     /// Takes what an authentic record holds.
     package mutating func received(
-        plaintext: inout ByteBuffer, wall: UnixTime, into events: inout [PeerEvent]
+        plaintext: inout ByteBuffer, wall: UnixTime, takes: Taker = { _ in true }, into events: inout [PeerEvent]
     ) {
         do throws(WireFailure) {
             while failure == nil, let message = try MessageCodec.decode(&plaintext) {
@@ -218,9 +228,10 @@ package struct Session: ~Copyable {
                 case .whole(let message):
                     if let wrong = received(message, wall: wall, into: &events) { violate(wrong) }
                 case .messageStart(let part, let head, let total):
-                    received(assembly.start(part: part, head: head, total: total), into: &events)
+                    received(
+                        assembly.start(part: part, head: head, total: total, at: lastHeard), takes, into: &events)
                 case .messagePart(let part, let bytes):
-                    received(assembly.add(part: part, bytes), into: &events)
+                    received(assembly.add(part: part, bytes), takes, into: &events)
                 }
             }
         } catch {
@@ -228,12 +239,15 @@ package struct Session: ~Copyable {
         }
     }
 
-    private mutating func received(_ step: MessageAssembly.Step, into events: inout [PeerEvent]) {
+    private mutating func received(
+        _ step: MessageAssembly.Step, _ takes: Taker, into events: inout [PeerEvent]
+    ) {
         switch step {
         case .complete(let message):
-            guard let restored = restored(message) else { return violate(.protocolViolation) }
+            guard let restored = restored(message, takes: takes) else { return violate(.protocolViolation) }
             events.append(.message(.message(restored)))
         case .incomplete: break
+        case .dropped(let id): if let id { outbox.append(control: .receipt(id: id, status: .queueFull)) }
         case .refused(let failure): violate(failure)
         }
     }
@@ -306,6 +320,8 @@ package struct Session: ~Copyable {
     package var nextDeadline: MonotonicInstant? {
         guard failure == nil else { return nil }
         var next = lastHeard + (isPinging ? settings.idleTime : pingWait)
+        if let resumesReading { next = min(next, resumesReading) }
+        if let late = assembly.nextDeadline { next = min(next, late) }
         if let noise = noise.next { next = min(next, noise) }
         if let update = keys.nextDeadline(sealed: sealer.byteCount) { next = min(next, update) }
         return next
@@ -314,9 +330,11 @@ package struct Session: ~Copyable {
     private var pingWait: Duration { settings.pingInterval * pingShare / 1000 }
 
     /// Sends a ping where nothing was heard for a while, ends the session where nothing was for longer; begins a key
-    /// update that is due; makes noise.
+    /// update that is due; makes noise; drops messages whose parts are late. Where reading goes on, `received` is next.
     package mutating func deadlinePassed(at now: MonotonicInstant) -> SessionFailure? {
         guard failure == nil else { return failure }
+        if let resumesReading, resumesReading <= now { self.resumesReading = nil }
+        assembly.drop(at: now)
         if now >= lastHeard + settings.idleTime {
             end(.idle, telling: .idle)
         } else if !isPinging, now >= lastHeard + pingWait {

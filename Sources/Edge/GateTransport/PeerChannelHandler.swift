@@ -1,5 +1,5 @@
 package import GateCrypto
-import GateModel
+package import GateModel
 package import GateSession
 package import GateWire
 package import NIOCore
@@ -8,6 +8,8 @@ package import NIOCore
 package protocol PeerChannelDelegate: AnyObject {
     /// Whether a proven (or anonymous) peer may have a session.
     func admit(_ claim: PeerClaim) -> Bool
+    /// Whether an extender is there that takes messages of this session.
+    func takes(_ extender: ExtenderID) -> Bool
     /// The session stands, or one of its messages came.
     func received(_ event: PeerEvent, on channel: PeerChannelHandler)
     /// All that one read brought was delivered: the moment to flush.
@@ -17,8 +19,9 @@ package protocol PeerChannelDelegate: AnyObject {
 }
 
 /// Drives one `PeerConnection` over a TCP channel: bytes, time and writability in; nothing is decided here.
-package final class PeerChannelHandler: ChannelInboundHandler {
+package final class PeerChannelHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
     private var connection: PeerConnection
@@ -30,6 +33,10 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     /// When the timer fires.
     private var timerDeadline = MonotonicInstant(nanoseconds: .max)
     private var hasEnded = false
+    /// What came and is not read yet, while the connection reads nothing.
+    private var kept = ByteBuffer()
+    /// Whether the channel wants to read, and may not yet.
+    private var isReadHeld = false
     /// Why the machine ended the connection: closing the channel tells of its end before it returns.
     private var ending: SessionFailure?
 
@@ -83,7 +90,7 @@ package final class PeerChannelHandler: ChannelInboundHandler {
         report()
     }
 
-    // MARK: ChannelInboundHandler
+    // MARK: ChannelDuplexHandler
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -98,10 +105,20 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasEnded else { return }
         var input = unwrapInboundIn(data)
+        if kept.readableBytes > 0 {
+            kept.writeBuffer(&input)
+            swap(&kept, &input)
+            kept = ByteBuffer()
+        }
+        take(&input, context)
+    }
+
+    private func take(_ input: inout ByteBuffer, _ context: ChannelHandlerContext) {
         output.clear()
         connection.received(
-            &input, at: SystemClock.now(), wall: SystemClock.wall(), admit: { delegate.admit($0) }, into: &output,
-            events: &events)
+            &input, at: SystemClock.now(), wall: SystemClock.wall(), admit: { delegate.admit($0) },
+            takes: { delegate.takes($0) }, into: &output, events: &events)
+        if input.readableBytes > 0 { kept = input }
         sendOutput(context)
         hasten(context)
         report()
@@ -110,6 +127,12 @@ package final class PeerChannelHandler: ChannelInboundHandler {
     package func channelReadComplete(context: ChannelHandlerContext) {
         if !hasEnded { delegate.batchEnded(on: self) }
         context.fireChannelReadComplete()
+    }
+
+    /// The peer waits for as long as the connection reads nothing.
+    package func read(context: ChannelHandlerContext) {
+        guard connection.resumesReading != nil, !hasEnded else { return context.read() }
+        isReadHeld = true
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -200,8 +223,21 @@ package final class PeerChannelHandler: ChannelInboundHandler {
         guard let context, !hasEnded else { return }
         connection.deadlinePassed(at: SystemClock.now(), events: &events)
         report()
+        if !hasEnded { readOn(context) }
         guard !hasEnded else { return }
         delegate.batchEnded(on: self)
         schedule(context)
+    }
+
+    /// Takes what was kept, and more of the channel, if that is due.
+    private func readOn(_ context: ChannelHandlerContext) {
+        if connection.resumesReading == nil, kept.readableBytes > 0 {
+            var input = kept
+            kept = ByteBuffer()
+            take(&input, context)
+        }
+        guard isReadHeld, connection.resumesReading == nil else { return }
+        isReadHeld = false
+        context.read()
     }
 }

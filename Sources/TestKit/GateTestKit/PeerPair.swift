@@ -11,6 +11,10 @@ package struct PeerPair: ~Copyable {
     /// Bytes on their way, in each direction.
     package var toAcceptor = ByteBuffer()
     package var toDialler = ByteBuffer()
+    /// Which extenders take messages at the acceptor.
+    package var acceptorTakes: Session.Taker = { _ in true }
+    /// Bytes that came to the acceptor while it did not read.
+    package var keptByAcceptor = ByteBuffer()
     /// Everything that each side reported.
     package var diallerEvents: [PeerEvent] = []
     package var acceptorEvents: [PeerEvent] = []
@@ -38,7 +42,8 @@ package struct PeerPair: ~Copyable {
 
     /// Gives the acceptor what is on its way to it.
     package mutating func deliverToAcceptor() {
-        var input = toAcceptor
+        var input = keptByAcceptor
+        input.writeBuffer(&toAcceptor)
         toAcceptor = ByteBuffer()
         let answer = acceptorAdmits
         var claims = claims
@@ -47,7 +52,8 @@ package struct PeerPair: ~Copyable {
             admit: {
                 claims.append($0)
                 return answer
-            }, into: &toDialler, events: &acceptorEvents)
+            }, takes: acceptorTakes, into: &toDialler, events: &acceptorEvents)
+        keptByAcceptor = input
         self.claims = claims
         acceptor.seal(into: &toDialler, budget: .max >> 1)
     }

@@ -11,9 +11,9 @@ from checks.__main__ import remove, stop
 from checks.nodes import RealNode
 from checks.report import Report
 
-from . import contents, dialled, flights, floods, records, resuming, updates
+from . import contents, dialled, flights, floods, records, resuming, unfolding, unread, updates
 
-SECONDS_MAX = 150
+SECONDS_MAX = 240
 
 
 def main() -> int:
@@ -42,7 +42,8 @@ SETTINGS = {
 }
 PARTS = {
     "flights": flights.check, "dialled": dialled.check, "records": records.check, "contents": contents.check,
-    "updates": updates.check, "resuming": resuming.check, "floods": floods.check,
+    "updates": updates.check, "resuming": resuming.check, "floods": floods.check, "unread": unread.check,
+    "unfolding": unfolding.check,
 }
 
 

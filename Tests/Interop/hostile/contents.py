@@ -118,9 +118,9 @@ LYING = {
 }
 
 
-def compressed(data: bytes) -> bytes:
+def compressed(data: bytes, extender: bytes = SOCKS5) -> bytes:
     first, rest = data[:60_000], data[60_000:]
-    sent = [MessageStart(1, UNKNOWN, 1, COMPRESSED | WANTED, len(data), first)]
+    sent = [MessageStart(1, extender, 1, COMPRESSED | WANTED, len(data), first)]
     return several(sent + [MessagePart(1, rest[at : at + 60_000]) for at in range(0, len(rest), 60_000)])
 
 
@@ -148,6 +148,8 @@ def check(report: Report, node: RealNode) -> None:
     violations |= {f"compressed: {name}": compressed(data) for name, data in LYING.items()}
     harmless = {name: several(sent) for name, sent in HARMLESS.items()}
     harmless |= {f"compressed, {name}": compressed(data) for name, data in SOUND.items()}
+    # Nobody looks into what no extender takes.
+    harmless |= {f"compressed for nobody: {name}": compressed(data, UNKNOWN) for name, data in LYING.items()}
     expected = {"closed as protocol violation": (violations, CLOSE_VIOLATION), "the session stays": (harmless, STAYS)}
     with attack(report, node, "contents that may not be"), ThreadPoolExecutor(16) as pool:
         for words, (contents, reason) in expected.items():

@@ -2,8 +2,10 @@
 
 import os
 import socket
+import struct
 import threading
 import time
+import zlib
 
 from checks.nodes import RealNode
 from checks.report import Report, eventually, expect
@@ -21,8 +23,20 @@ UNKNOWN, SOCKS5 = bytes(range(16)), socks5.EXTENDER
 FLOOD_SECONDS = 1.0
 HONEST_SECONDS = 1.0
 MIB = 1 << 20
+COMPRESSED = 4
 # Its allocator keeps what hundreds of thousands of streams took at once; more of them take no more.
 GROWTH_MIB = {"streams opened and reset": 256}
+
+
+def folded(byte_count: int) -> bytes:
+    """A payload that hardly folds in one thirtieth of it, and to nothing in the rest; compressed."""
+    payload = os.urandom(byte_count // 31)
+    payload += bytes(byte_count - len(payload))
+    compressor = zlib.compressobj(wbits=-15)
+    return struct.pack(">I", byte_count) + compressor.compress(payload) + compressor.flush()
+
+
+FOLDED = folded(MIB - 2048)
 
 
 def check(report: Report, node: RealNode) -> None:
@@ -37,6 +51,8 @@ def check(report: Report, node: RealNode) -> None:
         "parts of one byte": parts,
         "streams opened and reset": opened_and_reset,
         "noise": lambda number: b"\0" + bytes(65_000),
+        "messages that unfold to 30 times": lambda number: unfolding(number, SOCKS5),
+        "the same for nobody": lambda number: unfolding(number, UNKNOWN),
     }
     for name, plaintext in floods.items():
         with attack(report, node, f"a flood of {name}", GROWTH_MIB.get(name, 40)):
@@ -62,6 +78,11 @@ def standing(node: RealNode) -> Session:
 def parts(number: int) -> bytes:
     """A message in 1,500 parts, each of a byte."""
     return encode(MessageStart(1, UNKNOWN, number, 0, 1501, b"x")) + encode(MessagePart(1, b"x")) * 1500
+
+
+def unfolding(number: int, extender: bytes) -> bytes:
+    """A record of a compressed message that unfolds to a megabyte."""
+    return encode(MessageStart(1, extender, number, COMPRESSED, len(FOLDED), FOLDED))
 
 
 def opened_and_reset(number: int) -> bytes:

@@ -65,6 +65,8 @@ final class BenchPeer: PeerChannelDelegate {
 
     func admit(_ claim: PeerClaim) -> Bool { true }
 
+    func takes(_ extender: ExtenderID) -> Bool { true }
+
     func received(_ event: PeerEvent, on channel: PeerChannelHandler) {
         switch event {
         case .established:

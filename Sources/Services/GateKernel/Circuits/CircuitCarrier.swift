@@ -22,6 +22,9 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
     private var events: [PeerEvent] = []
     private var outgoing = ByteBuffer()
     private var hasEnded = false
+    /// What came and is not read yet, while the connection reads nothing: a window of the circuit at most.
+    private var kept = ByteBuffer()
+    private var reading: Scheduled<Void>?
 
     /// Bytes that are sealed ahead of the circuit's credit at most.
     static let aheadBytes = 128 * 1024
@@ -44,6 +47,9 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
     var circuit: UInt32 { 0 }
     /// Hands bytes to the circuit's machine.
     func send(_ bytes: inout ByteBuffer, at now: MonotonicInstant) {}
+    /// Grants no more cells, until ``resumeCredit()``.
+    func pauseCredit() {}
+    func resumeCredit() {}
     /// Ends the circuit because its session is over.
     func finishCircuit() {}
     func received(_ cells: ByteBuffer, circuit: UInt32, on session: SessionEndpoint) {}
@@ -90,10 +96,41 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
     private func received(_ bytes: ByteBuffer) {
         guard !hasEnded else { return }
         var bytes = bytes
+        if kept.readableBytes > 0 {
+            kept.writeBuffer(&bytes)
+            swap(&kept, &bytes)
+            kept = ByteBuffer()
+        }
+        let now = SystemClock.now()
         connection.received(
-            &bytes, at: SystemClock.now(), wall: SystemClock.wall(), admit: { owner.admit($0) }, into: &outgoing,
-            events: &events)
+            &bytes, at: now, wall: SystemClock.wall(), admit: { owner.admit($0) }, takes: { owner.takes($0) },
+            into: &outgoing, events: &events)
+        if bytes.readableBytes > 0 { kept = bytes }
+        if let end = connection.resumesReading { pause(until: end, at: now) }
         report()
+    }
+
+    private func pause(until end: MonotonicInstant, at now: MonotonicInstant) {
+        guard reading == nil else { return }
+        pauseCredit()
+        let left = max(end.nanoseconds - now.nanoseconds, 1_000_000)
+        reading = neighbour.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(left)) { [weak self] in
+            self?.readOn()
+        }
+    }
+
+    /// Takes what was kept, and more of the circuit, if that is due.
+    private func readOn() {
+        reading = nil
+        guard !hasEnded else { return }
+        let now = SystemClock.now()
+        connection.deadlinePassed(at: now, events: &events)
+        if connection.resumesReading == nil { received(ByteBuffer()) } else { report() }
+        if !hasEnded, let end = connection.resumesReading { pause(until: end, at: now) }
+        if reading == nil { resumeCredit() }
+        batchEnded(on: neighbour)
+        perform()
+        neighbour.flush()
     }
 
     private func report() {
@@ -115,6 +152,7 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
     private func ended(_ failure: SessionFailure) {
         guard !hasEnded else { return }
         hasEnded = true
+        reading?.cancel()
         context.leave(self)
         neighbour.leave(circuit)
         owner.ended(failure)

@@ -52,6 +52,9 @@ final class OriginParty: CircuitCarrier, @unchecked Sendable {
         machine?.send(&bytes, at: now, into: &actions)
     }
 
+    override func pauseCredit() { machine?.pause() }
+    override func resumeCredit() { machine?.resume(into: &actions) }
+
     override func finishCircuit() { machine?.finish(into: &actions) }
 
     override func received(_ cells: ByteBuffer, circuit: UInt32, on session: SessionEndpoint) {

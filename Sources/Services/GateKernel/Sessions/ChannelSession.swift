@@ -16,6 +16,8 @@ final class ChannelSession: PeerChannelDelegate, SessionDriver {
 
     func admit(_ claim: PeerClaim) -> Bool { owner.admit(claim) }
 
+    func takes(_ extender: ExtenderID) -> Bool { owner.takes(extender) }
+
     func received(_ event: PeerEvent, on channel: PeerChannelHandler) {
         self.channel = channel
         owner.take(event, driver: self)

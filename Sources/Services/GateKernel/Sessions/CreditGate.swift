@@ -1,20 +1,25 @@
 import GateModel
 
-/// Credit that a peer grants on one stream, and the part of it that the extender was told: so much that the bytes that
-/// wait here for a slow or silent peer stay within the stream's share.
+/// Credit that a peer grants on one stream, and the part of it that the extender was told: so much that what all streams
+/// of the session were told stays within the bounds of ``CreditLedger``.
 struct CreditGate {
     /// What the peer has granted, an offset in the stream.
     private(set) var granted: UInt64 = 0
     /// What the extender was told of it.
     private(set) var passedOn: UInt64 = 0
     /// What the extender has sent.
-    private var sent: UInt64 = 0
+    private(set) var sent: UInt64 = 0
+    /// Up to here the extender sends without being told.
+    private var unasked: UInt64 = 0
+    /// Whether the stream waits in the ledger's queue.
+    var isInQueue = false
 
     /// The extender learns this without being told.
     static let opener: CreditGate = {
         var gate = CreditGate()
         gate.granted = StreamLimits.openerCredit
         gate.passedOn = StreamLimits.openerCredit
+        gate.unasked = StreamLimits.openerCredit
         return gate
     }()
 
@@ -29,6 +34,12 @@ struct CreditGate {
 
     /// Whether the peer has granted more than the extender knows.
     var isHeldBack: Bool { passedOn < granted }
+
+    /// Bytes that the extender was told of and has not sent, but for those that no worker can keep back.
+    var outstanding: UInt64 {
+        let used = max(sent, unasked)
+        return passedOn > used ? passedOn - used : 0
+    }
 
     /// Takes a limit of the peer's; one that is lower than an earlier one means nothing.
     mutating func grant(_ limit: UInt64) { granted = max(granted, limit) }

@@ -36,8 +36,8 @@ final class SessionEndpoint: @unchecked Sendable {
     /// Whether the session may come back, so that what extenders still send means nothing.
     private var isSuspended = false
     private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
-    /// Streams whose extenders wait for news of the peer's credit until what waits has gone.
-    var heldBack: Set<UInt32> = []
+    /// What extenders were told that they may send on streams.
+    var ledger = CreditLedger()
     /// Whether the peer's list of extenders changed in the read that is being worked off.
     private var hasNewExtenders = false
     private var names = SessionNames<Attachment>()
@@ -55,8 +55,6 @@ final class SessionEndpoint: @unchecked Sendable {
     static let lowWaterBytes = 1 << 20
     /// Bytes that wait above which credit of the peer's, for streams and circuits, is kept back.
     static let highWaterBytes = 8 << 20
-    /// What all streams together may have on the way to the peer; each has its share, one at most a window.
-    static let streamBytesMax: UInt64 = 16 << 20
     /// Bytes that wait at which the session ends: the peer does not read.
     static let waitingBytesMax = 128 << 20
     /// Bytes of messages that one extender may have on the way to one peer. Streams have windows of their own.
@@ -159,7 +157,7 @@ final class SessionEndpoint: @unchecked Sendable {
 
     private func forgetStreams() {
         streams = [:]
-        heldBack = []
+        ledger = CreditLedger()
         resumptions.end()
         names = SessionNames()
     }
@@ -231,9 +229,9 @@ final class SessionEndpoint: @unchecked Sendable {
         case .open, .resume: break
         case .data(let data):
             kernel.metrics.streamBytesOut.add(data.readableBytes)
-            bridge.credit.count(data.readableBytes)
-            if bridge.credit.isHeldBack { passOnCredit(bridge) }
+            ledger.count(data.readableBytes, of: &bridge.credit)
             enqueue(.streamData(alias: alias, data))
+            if bridge.credit.isHeldBack { passOnCredit(bridge) }
         case .credit(let limit): enqueue(.streamCredit(alias: alias, limit: limit))
         case .acknowledged(let offset): enqueue(.streamAcknowledged(alias: alias, offset: offset))
         case .finish: enqueue(.streamFinish(alias: alias))
@@ -283,38 +281,18 @@ final class SessionEndpoint: @unchecked Sendable {
         bridge.sessionAlias = alias
         bridge.credit.grant(credit)
         streams[alias] = bridge
-        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
-    }
-
-    /// A stream's share of ``streamBytesMax`` now.
-    var streamWindow: UInt64 {
-        let share = SessionEndpoint.streamBytesMax / UInt64(max(streams.count, 1))
-        return min(max(share, StreamLimits.openerCredit), StreamLimits.windowMax)
-    }
-
-    private func passOnCredit(_ bridge: StreamBridge) {
-        if isBackedUp {
-            heldBack.insert(bridge.sessionAlias)
-        } else if let limit = bridge.credit.next(window: streamWindow) {
-            toLink(bridge, .credit(limit: limit))
-        }
-    }
-
-    /// What waits has gone: extenders and circuits learn what the peer granted meanwhile.
-    private func passOnHeldBack() {
-        if !heldBack.isEmpty {
-            let aliases = heldBack
-            heldBack = []
-            for alias in aliases { if let bridge = streams[alias] { passOnCredit(bridge) } }
-            flushLinks()
-        }
-        passOnCircuitCredit()
+        toLink(bridge, .open(credit: creditToTell(bridge) ?? 0))
     }
 
     /// The replica that the peer reaches; where we hide, of an extender that spoke first and of no other.
     func attachment(of extender: ExtenderID, for stream: StreamID) -> Attachment? {
         guard !way.isHiding || shown.contains(extender) else { return nil }
         return kernel.attachment(of: extender, for: stream)
+    }
+
+    /// Whether a message for the extender finds it.
+    func takes(_ extender: ExtenderID) -> Bool {
+        attachment(of: extender, for: StreamID(replica: id.value.low, counter: 0)) != nil
     }
 
     private func close(_ alias: UInt32, _ end: StreamEnds) {
@@ -324,8 +302,7 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     func forget(_ alias: UInt32) {
-        streams[alias] = nil
-        heldBack.remove(alias)
+        if let bridge = streams.removeValue(forKey: alias) { ledger.leave(bridge.credit, of: alias) }
         resumptions.asked[alias] = nil
     }
 
@@ -386,7 +363,8 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     private func deliver(_ message: ExtenderMessage) {
-        guard
+        // One that was not unfolded had no extender when it came.
+        guard !message.flags.contains(.compressed),
             let attachment = attachment(
                 of: message.extender, for: StreamID(replica: id.value.low, counter: message.id))
         else {

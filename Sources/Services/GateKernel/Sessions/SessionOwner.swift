@@ -79,6 +79,9 @@ final class SessionOwner {
         return refusal == nil
     }
 
+    /// Whether the session's messages for the extender are worth unfolding; before it stands nobody knows.
+    func takes(_ extender: ExtenderID) -> Bool { endpoint?.takes(extender) ?? true }
+
     /// One thing that the connection told.
     func take(_ event: PeerEvent, driver: any SessionDriver) {
         switch event {

@@ -155,13 +155,9 @@ extension SessionEndpoint {
     /// Both sides have said where they stand: our extender learns it, and bytes flow.
     private func goOn(_ bridge: StreamBridge, _ peer: StreamStanding) {
         var standing = peer
+        ledger.leave(bridge.credit, of: bridge.sessionAlias)
         bridge.credit = CreditGate(resuming: peer)
-        standing.limit = peer.received
-        if isBackedUp {
-            heldBack.insert(bridge.sessionAlias)
-        } else if let limit = bridge.credit.next(window: streamWindow) {
-            standing.limit = limit
-        }
+        standing.limit = creditToTell(bridge) ?? peer.received
         toLink(bridge, .resume(standing))
         if peer.flags.contains(.doneSent) { bridge.ends.insert(.peer) }
         if bridge.ends == .both { forget(bridge.sessionAlias) }
@@ -184,7 +180,7 @@ extension SessionEndpoint {
         bridge.credit.grant(resume.standing.limit)
         streams[offered.alias] = bridge
         enqueue(.streamResume(alias: offered.alias, word(of: bridge, .accepted)))
-        toLink(bridge, .open(credit: bridge.credit.next(window: streamWindow) ?? 0))
+        toLink(bridge, .open(credit: creditToTell(bridge) ?? 0))
     }
 
     private func word(of bridge: StreamBridge, _ standing: StreamStanding) -> StreamResume {
