@@ -303,6 +303,10 @@ let package = Package(
     targets: modules.map(target) + moduleTests + fuzzProgram
         + [
             testTarget("Architecture", []),
+            testTarget(
+                "Vectors",
+                ["GateModel", "GateCrypto", "GateWire", "GateSession", "GateRelay", "GateLink", "GateTestKit"],
+                [nioCore]),
             fuzzEntries, testTarget("FuzzReplay", ["FuzzEntries", "GateTestKit"]),
             memoryProbe, memoryProbeProgram("memory-probe", "MemoryProbeWiped", ["CWipe"]),
             memoryProbeProgram("memory-probe-unwiped", "MemoryProbeUnwiped"),

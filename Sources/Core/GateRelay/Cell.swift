@@ -13,7 +13,7 @@
 /// | --- | --- |
 /// | 2,043 − 17·(d + 1) | the inner region: the next hop's, or a ``CellPayload`` |
 /// | 1 | ``CellFlag``: for you, or pass on (encrypted with the inner region) |
-/// | 16 | tag (AES-256-GCM, nonce = the layer's counter in this direction) |
+/// | 16 | tag (cipher of the hop's suite, nonce = the layer's counter in this direction) |
 ///
 /// So opening a layer leaves the next one where it belongs, and only the tail is written anew, with fresh random bytes.
 package enum Cell {

@@ -99,7 +99,7 @@ extension SettingsKey {
             guard files.count <= PeerListenSettings.otherSecretCountMax else {
                 throw BadValue(reason: "takes \(PeerListenSettings.otherSecretCountMax) nodes at most")
             }
-            for (name, file) in files {
+            try BadValue.taking(files.sorted { $0.key < $1.key }) { name, file throws(BadValue) in
                 guard let node = NodeUUID(text: name) else { throw BadValue(reason: "'\(name)' is no UUID of a node") }
                 guard settings.peers.otherSecretFiles[node] == nil else {
                     throw BadValue(reason: "has \(node) twice")
@@ -121,7 +121,7 @@ extension SettingsKey {
             guard programs.count <= extenderCountMax else {
                 throw BadValue(reason: "takes \(extenderCountMax) names at most")
             }
-            for (name, program) in programs {
+            try BadValue.taking(programs.sorted { $0.key < $1.key }) { name, program throws(BadValue) in
                 guard isName(name) else {
                     throw BadValue(reason: "'\(name)' is no name: lower-case letters, digits and hyphens, 32 at most")
                 }

@@ -43,6 +43,17 @@ package struct SettingsKey: Sendable {
 /// Why a value is wrong, in words that follow the key.
 struct BadValue: Error {
     let reason: String
+
+    /// Takes each part; throws why all that are wrong are so.
+    static func taking<Part>(
+        _ parts: some Sequence<Part>, _ body: (Part) throws(BadValue) -> Void
+    ) throws(BadValue) {
+        var reasons: [String] = []
+        for part in parts {
+            do throws(BadValue) { try body(part) } catch { reasons.append(error.reason) }
+        }
+        guard reasons.isEmpty else { throw BadValue(reason: reasons.joined(separator: "; ")) }
+    }
 }
 
 extension SettingsKey {
@@ -75,7 +86,7 @@ extension SettingsKey {
                 guard case .list(let texts) = value else { throw BadValue(reason: "takes a list") }
                 guard texts.count <= most else { throw BadValue(reason: "takes \(most) values at most") }
                 var elements: [Element] = []
-                for text in texts { elements.append(try parse(text)) }
+                try BadValue.taking(texts) { text throws(BadValue) in elements.append(try parse(text)) }
                 settings[keyPath: place] = elements
             },
             show: { "[\($0[keyPath: place].map(write).joined(separator: ", "))]" })

@@ -8,6 +8,8 @@ struct SettingsTree {
 
     /// The largest settings file that is read.
     static let bytesMax = 1 << 20
+    /// So many repeated keys are told; what is behind more of them is not looked at.
+    static let repeatsMax = 32
 
     init(yaml: String) {
         guard yaml.utf8.count <= SettingsTree.bytesMax else {
@@ -16,23 +18,52 @@ struct SettingsTree {
                     key: LocalSettings.fileName, reason: "is larger than 1 MiB", example: "quantumgate config explain"))
             return
         }
+        var yaml = yaml
+        for _ in 0..<SettingsTree.repeatsMax {
+            guard let rest = readWhole(yaml) else { return }
+            yaml = rest
+        }
+    }
+
+    /// Reads the whole file. Where a key stands twice: tells that, reads the second one, and gives the file without it.
+    private mutating func readWhole(_ yaml: String) -> String? {
         do {
-            guard let node = try Yams.compose(yaml: yaml) else { return }
-            if let scalar = node.scalar, scalar.string.isEmpty || scalar.string == "null" { return }
+            guard let node = try Yams.compose(yaml: yaml) else { return nil }
+            if let scalar = node.scalar, scalar.string.isEmpty || scalar.string == "null" { return nil }
             guard let mapping = node.mapping else {
                 faults.append(
                     SettingsFault(
                         key: LocalSettings.fileName, reason: "holds no keys",
                         example: "peers:\n  listen: [\"[::]:7700\"]"))
-                return
+                return nil
             }
             read(mapping, under: "")
+        } catch YamlError.duplicatedKeysInMapping(let names, let context) {
+            return readRepeat(of: names.first ?? "?", at: context.mark, in: yaml)
         } catch {
             faults.append(
                 SettingsFault(
                     key: LocalSettings.fileName, reason: "is no YAML: \(error)",
                     example: "peers:\n  listen: [\"[::]:7700\"]"))
         }
+        return nil
+    }
+
+    private mutating func readRepeat(of name: String, at mark: Mark, in yaml: String) -> String? {
+        guard let found = SettingsRepeat(of: name, line: mark.line, column: mark.column, in: yaml) else {
+            faults.append(
+                SettingsFault(
+                    key: name, reason: "is there twice in line \(mark.line); nothing else was looked at",
+                    example: "one \(name), and all below it"))
+            return nil
+        }
+        let path = found.parent.isEmpty ? name : "\(found.parent).\(name)"
+        faults.append(SettingsFault(key: path, reason: "is there twice", example: "one \(path), and all below it"))
+        let isSection = found.parent.isEmpty || SettingsKey.all.contains { $0.path.hasPrefix(found.parent + ".") }
+        if isSection, let mapping = (try? Yams.compose(yaml: found.block))?.mapping {
+            read(mapping, under: found.parent)
+        }
+        return found.rest
     }
 
     private mutating func read(_ mapping: Node.Mapping, under parent: String) {

@@ -8,16 +8,19 @@ import os
 import sys
 import time
 
-from . import handshakes, keyupdates
+from . import handshakes, keyupdates, postquantum
 from .case import Case
 from .search import Outcome
 
 GROUPS = [
     ("Handshake: what has to hold", handshakes.HOLDING),
+    ("ML-DSA identities: what has to hold", postquantum.HOLDING),
     ("Key update: what has to hold", keyupdates.HOLDING),
-    ("Beyond what is promised: the attack has to be found", handshakes.LIMITS + keyupdates.LIMITS),
-    ("A rule left out: the attack has to be found", handshakes.BROKEN + keyupdates.BROKEN),
-    ("A rule left out that the model sees no need of: has to hold", handshakes.UNNEEDED + keyupdates.UNNEEDED),
+    ("Beyond what is promised: the attack has to be found", handshakes.LIMITS + postquantum.LIMITS + keyupdates.LIMITS),
+    ("A rule left out: the attack has to be found", handshakes.BROKEN + postquantum.BROKEN + keyupdates.BROKEN),
+    (
+        "A rule left out that the model sees no need of: has to hold",
+        handshakes.UNNEEDED + postquantum.UNNEEDED + keyupdates.UNNEEDED),
 ]
 
 

@@ -10,16 +10,21 @@ from typing import Iterator
 from .handshake import Side
 from .knowledge import Knowledge
 from .noise import Symmetric, read
-from .parts import Header, header_of
+from .parts import Header, certificate_signatures, handshake_signature, header_of
 from .terms import (
-    NOTHING, Term, certificate, ciphertext, encapsulation_key, identity_key, payload, public_key, record, secret)
+    NOTHING, Term, bundle, certificate, ciphertext, encapsulation_key, identity_key, mldsa_key, payload, public_key,
+    record, secret, shown_by, signature, verifying_key)
 
 # Its own keys. One of each kind is enough, also for static and ephemeral: nobody checks that two keys differ.
 KEY, KEM, RANDOMNESS = secret("attacker's X25519 key"), secret("attacker's ML-KEM key"), secret("attacker's randomness")
 IDENTITY, CONTENT = secret("identity of M"), secret("attacker's content")
 UNKNOWN = secret("attacker's signing key")
+POST_QUANTUM = secret("attacker's ML-DSA key")
 DISHONEST = identity_key(IDENTITY)
-OWN = frozenset({KEY, KEM, RANDOMNESS, UNKNOWN, CONTENT, public_key(KEY), encapsulation_key(KEM), DISHONEST})
+DISHONEST_POST_QUANTUM = identity_key(IDENTITY, POST_QUANTUM)
+OWN = frozenset({
+    KEY, KEM, RANDOMNESS, UNKNOWN, POST_QUANTUM, CONTENT, public_key(KEY), encapsulation_key(KEM),
+    mldsa_key(POST_QUANTUM), DISHONEST})
 
 
 class Forging:
@@ -28,6 +33,7 @@ class Forging:
     def __init__(self, known: Knowledge, reader: Side, headers: list[Header], identities: tuple[Term, ...]):
         self.known, self.reader, self.identities = known, reader, identities
         self.spoken = list(dict.fromkeys(each.choices(reader.rules) for each in headers))
+        self.fitting: dict[Term, list[Term]] = {}
 
     def plain(self, place: int, kind: str, state: Symmetric) -> Iterator[Term]:
         if kind == "public":
@@ -55,20 +61,57 @@ class Forging:
         return True
 
     def _payloads(self, state: Symmetric) -> Iterator[Term]:
-        for shown in self._certificates(state.static):
+        static, rules = state.static, self.reader.rules
+        if static not in self.fitting:
+            # Where the reader judges before it goes on, nothing follows what it refuses.
+            self.fitting[static] = [
+                each for each in self._certificates(static)
+                if self.reader.certified(each, static) or not rules.judges_before_last]
+        for shown in self.fitting[static]:
+            signatures = self._signatures(shown, state.hash)
+            if signatures is None:
+                continue
             for spoken in self.spoken:
-                yield payload(spoken, shown)
+                yield payload(spoken, shown, *signatures)
+
+    def _signatures(self, shown: Term, hash: Term) -> tuple[Term, ...] | None:
+        """The handshake's, where the certificate needs one; nothing where it can't be made, was not seen, and is
+        looked at."""
+        worker = shown_by(shown).worker
+        if worker is None:
+            return ()
+        made = handshake_signature(worker.args[0], not self.reader.part.is_initiator, hash, self.reader.rules)
+        if self.known.derives(made):
+            return (made,)
+        return None if self.reader.rules.checks_handshake_signature else (signature(UNKNOWN),)
 
     def _certificates(self, static: Term) -> Iterator[Term]:
-        """Those that it saw; the dishonest node's for that key, whoever has it; anybody's with a wrong signature."""
+        """Those that it saw; the dishonest node's for that key, whoever has it; anybody's, with a wrong signature where
+        it can make no right one."""
         seen = self.known.of_kind("certificate")
         yield from seen
+        for identity, worker in self._named():
+            wanted = certificate_signatures(identity, static, worker, self.reader.rules)
+            signatures = [each if self.known.derives(each) else signature(UNKNOWN) for each in wanted]
+            made = certificate(identity, static, worker, *signatures)
+            if made not in seen:
+                yield made
+
+    def _named(self) -> Iterator[tuple[Term, Term | None]]:
+        """Bundles, each with a worker's ML-DSA key or without (then in a certificate of version 1)."""
+        own = mldsa_key(POST_QUANTUM)
         for identity in (DISHONEST,) + self.identities:
-            (private,) = identity.args
-            for signer in (private, UNKNOWN) if self.known.derives(private) else (UNKNOWN,):
-                made = certificate(identity, static, signer)
-                if made not in seen:
-                    yield made
+            yield identity, None
+        two = [each for each in self.identities if len(each.args) == 2]
+        for identity in two:
+            ed25519, post_quantum = identity.args
+            yield identity, own
+            yield bundle(ed25519), None  # the ML-DSA key taken away,
+            yield bundle(ed25519, own), own  # replaced,
+            yield bundle(verifying_key(IDENTITY), post_quantum), own  # or borrowed
+        if two:
+            for worker in self.known.of_kind("mldsa"):
+                yield DISHONEST_POST_QUANTUM, worker
 
 
 def flights(side: Side, known: Knowledge, openings: tuple[Header, ...], identities: tuple[Term, ...]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .handshake import Side
 from .knowledge import Knowledge
+from .parts import uuid_of
 from .search import Scene, State
 from .terms import public_key
 
@@ -16,7 +17,7 @@ def _judged(scene: Scene, state: State) -> list[Side]:
 
 
 def _is_with_honest(scene: Scene, side: Side) -> bool:
-    return side.peer in scene.identities
+    return side.peer in scene.uuids
 
 
 def secrecy(scene: Scene, state: State, known: Knowledge) -> str | None:
@@ -55,13 +56,13 @@ def responder_is_proven(scene: Scene, state: State, known: Knowledge) -> str | N
     if state.completed is not None:
         return None
     for side in _judged(scene, state):
-        if side.part.is_initiator and side.peer is not side.part.dialled:
+        if side.part.is_initiator and side.peer is not side.dialled:
             return f"{side.part.name} completed with another node than it dialled"
         if not side.part.is_initiator or not _is_with_honest(scene, side):
             continue
         answered = [
             each for each in state.sides
-            if not each.part.is_initiator and each.part.node.identity is side.peer
+            if not each.part.is_initiator and each.uuid is side.peer
             and each.hash_of_answer is side.hash_of_answer and _common(each) == _common(side)]
         if len(answered) != 1:
             return f"{side.part.name} completed, {len(answered)} responders agree with it"
@@ -80,8 +81,8 @@ def initiator_is_proven(scene: Scene, state: State, known: Knowledge) -> str | N
             continue
         dialled = [
             each for each in state.sides
-            if each.part.is_initiator and each.is_complete and each.part.node.identity is side.peer
-            and each.peer is side.part.node.identity and each.state.hash is side.state.hash
+            if each.part.is_initiator and each.is_complete and each.uuid is side.peer
+            and each.peer is side.uuid and each.state.hash is side.state.hash
             and each.root is side.root and _common(each) == _common(side)]
         if len(dialled) != 1 or dialled[0] in taken:
             return f"{side.part.name} completed, {len(dialled)} initiators agree with it"
@@ -96,10 +97,10 @@ def first_record_confirms(scene: Scene, state: State, known: Knowledge) -> str |
     for side in state.sides:
         if side.phase != "confirmed" or not _is_with_honest(scene, side):
             continue
-        own = side.part.node.identity if side.header.pattern == "mutual" else None
+        own = side.uuid if side.header.pattern == "mutual" else None
         if not any(
             each.is_complete and not each.part.is_initiator and each.root is side.root and each.peer is own
-            and each.part.node.identity is side.peer and _common(each) == _common(side) for each in state.sides
+            and each.uuid is side.peer and _common(each) == _common(side) for each in state.sides
         ):
             return f"{side.part.name} read a record, no responder has its root"
     return None
@@ -109,7 +110,7 @@ def no_downgrade(scene: Scene, state: State, known: Knowledge) -> str | None:
     """Suite and version are those that both would have come to with nobody between them."""
     if state.completed is not None:
         return None
-    nodes = {part.node.identity: part.node for part in scene.parts}
+    nodes = {uuid_of(part.node.identity, scene.rules): part.node for part in scene.parts}
     for side in _judged(scene, state):
         if not _is_with_honest(scene, side):
             continue
@@ -140,7 +141,7 @@ def initiators_are_hidden(scene: Scene, state: State, known: Knowledge) -> str |
     responding = {part.node.identity for part in scene.parts if not part.is_initiator}
     for part in scene.parts:
         if part.is_initiator and part.node.identity not in responding:
-            if known.derives(part.node.certificate) or known.derives(public_key(part.node.static)):
+            if known.derives(part.node.certificate(scene.rules)) or known.derives(public_key(part.node.static)):
                 return f"the attacker has the certificate of {part.name}"
     return None
 
@@ -149,7 +150,7 @@ def responders_are_hidden(scene: Scene, state: State, known: Knowledge) -> str |
     """Responders' certificates stay unknown."""
     for part in scene.parts:
         if not part.is_initiator and (
-            known.derives(part.node.certificate) or known.derives(public_key(part.node.static))
+            known.derives(part.node.certificate(scene.rules)) or known.derives(public_key(part.node.static))
         ):
             return f"the attacker has the certificate of {part.name}"
     return None

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Iterator
 
 from .noise import Given, Keys, Symmetric, read, write
-from .parts import Header, Part, keys_of, term_of
+from .parts import Header, Part, certificate_signatures, handshake_signature, keys_of, term_of, uuid_of
 from .rules import Rules
-from .terms import NOTHING, Term, derived, flight, identity_key, payload, record, secret
+from .terms import NOTHING, Term, derived, flight, payload, record, secret, shown_by
 
 TO_RESPONDER, TO_INITIATOR = 1, 2
 
@@ -30,7 +30,7 @@ class Side:
     state: Symmetric | None = None
     attempt: int = 0
     peer: Term | None = None
-    """The identity key that was proven; `None` for an anonymous initiator."""
+    """The UUID that was proven; `None` for an anonymous initiator."""
     hash_of_answer: Term | None = None
     root: Term | None = None
     sent: tuple[Term, ...] = ()
@@ -46,6 +46,15 @@ class Side:
         return keys_of(self.part, self.attempt, self.rules)
 
     @property
+    def uuid(self) -> Term:
+        return uuid_of(self.part.node.identity, self.rules)
+
+    @property
+    def dialled(self) -> Term | None:
+        """The UUID that an initiator dials."""
+        return uuid_of(self.part.dialled, self.rules) if self.part.dialled else None
+
+    @property
     def is_complete(self) -> bool:
         return self.phase in ("complete", "confirmed")
 
@@ -55,7 +64,7 @@ class Side:
         return derived("psk", network) if network else None
 
     def mask(self, to: int, number: int) -> Term:
-        dialled = self.part.dialled or self.part.node.identity
+        dialled = self.dialled or self.uuid
         network = self.part.node.network if self.rules.masks_with_secret else None
         return derived("mask", network or NOTHING, dialled, to, number)
 
@@ -130,7 +139,7 @@ class Side:
             flights=self.flights + 1)._open()
 
     def _answered(self, header: Header, state: Symmetric, content: Term) -> Iterator[Side]:
-        peer = self._judge(header, state, content, self.part.dialled)
+        peer = self._judge(header, state, content)
         if peer is None:
             if self.rules.judges_before_last or self.header.pattern != "mutual":
                 return
@@ -139,8 +148,7 @@ class Side:
             _following={})
         if self.header.pattern == "mutual":
             last = after._answer_header()
-            shown = payload(last.choices(self.rules), self.part.node.certificate)
-            parts, behind = write(state, 2, "mutual", self.keys, shown)
+            parts, behind = write(state, 2, "mutual", self.keys, self._payload(last))
             after = replace(after, state=behind, _following={})._send(last, parts)
         if peer is None:
             yield replace(after, phase="failed", _following={})
@@ -184,38 +192,69 @@ class Side:
         version = self.version or self._common_version(header)
         after = replace(self, header=header, version=version, flights=self.flights + 1, _following={})
         answer = after._answer_header()
-        shown = payload(answer.choices(self.rules), self.part.node.certificate)
-        parts, behind = write(state, 1, header.pattern, self.keys, shown)
+        parts, behind = write(state, 1, header.pattern, self.keys, self._payload(answer))
         after = replace(after, state=behind, hash_of_answer=behind.hash, phase="last", _following={})
         after = after._send(answer, parts)
         yield after._completed(None) if header.pattern == "anonymous" else after
 
     def _lasted(self, header: Header, state: Symmetric, content: Term) -> Iterator[Side]:
-        peer = self._judge(header, state, content, None)
+        peer = self._judge(header, state, content)
         if peer is not None:
             yield replace(self, state=state, flights=self.flights + 1, _following={})._completed(peer)
 
     # Both
 
-    def _judge(self, header: Header, state: Symmetric, content: Term, dialled: Term | None) -> Term | None:
-        """The identity that a payload proves, or nothing."""
-        rules, (spoken, shown) = self.rules, content.args
+    def _payload(self, header: Header):
+        """Of answer and last, made of the hash that is signed."""
+        node, rules = self.part.node, self.rules
+
+        def made(hash: Term) -> Term:
+            signed = (handshake_signature(node.signing, self.part.is_initiator, hash, rules),) if node.signing else ()
+            return payload(header.choices(rules), node.certificate(rules), *signed)
+
+        return made
+
+    def _judge(self, header: Header, state: Symmetric, content: Term) -> Term | None:
+        """The UUID that a payload proves, or nothing."""
+        rules, (spoken, shown, *signatures) = self.rules, content.args
         if rules.compares_choices and spoken is not header.choices(rules):
             return None
-        if shown.op != "certificate":
+        if shown.op != "certificate" or not self._is_handshake_signed(shown, signatures, state.signed):
             return None
-        identity, static, signature = shown.args
-        if rules.checks_static_key and static is not state.static:
+        return self.certified(shown, state.static)
+
+    def certified(self, shown: Term, static: Term) -> Term | None:
+        """The UUID that a certificate proves of who has that static key."""
+        rules = self.rules
+        uuid = uuid_of(shown.args[0], rules)
+        if rules.checks_static_key and shown_by(shown).static is not static:
             return None
-        if rules.checks_node_dialled and dialled is not None and identity is not dialled:
+        if rules.checks_node_dialled and self.dialled is not None and uuid is not self.dialled:
             return None
-        if rules.checks_own_node and identity is self.part.node.identity:
+        if rules.checks_own_node and uuid is self.uuid:
             return None
-        if rules.checks_signature:
-            signer, *signed = signature.args
-            if identity_key(signer) is not identity or signed != [identity, static]:
-                return None
-        return identity
+        return uuid if self._is_signed(shown) else None
+
+    def _is_signed(self, shown: Term) -> bool:
+        """By every key of the bundle."""
+        rules, (identity, static, worker, under) = self.rules, shown_by(shown)
+        if rules.refuses_other_version and (len(identity.args) == 2) != (worker is not None):
+            return False
+        wanted = certificate_signatures(identity, static, worker, rules)
+        if len(under) != len(wanted):
+            return False
+        holding = [each is other for each, other in zip(under, wanted)]
+        if rules.checks_signature and not holding[0]:
+            return False
+        return all(holding[1:]) or not rules.checks_post_quantum_signature
+
+    def _is_handshake_signed(self, shown: Term, signatures: list[Term], hash: Term) -> bool:
+        """With a certificate of version 2 by the worker's ML-DSA key."""
+        worker = shown_by(shown).worker
+        if worker is None or not signatures:
+            return worker is None and not signatures
+        signed = handshake_signature(worker.args[0], not self.part.is_initiator, hash, self.rules)
+        return signatures[0] is signed or not self.rules.checks_handshake_signature
 
     def _completed(self, peer: Term | None) -> Side:
         """With the first record on the wire."""

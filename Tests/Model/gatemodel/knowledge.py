@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .terms import Term, ciphertext, encapsulation_key, public_key
+from .terms import Term, ciphertext, encapsulation_key, public_key, verifying_key
 
 # What is built from parts, and nothing else, by whoever knows all of them.
 _BUILT = frozenset({
-    "key", "kemkey", "identity", "ciphertext", "encapsulated", "rejected", "hash", "derived", "sealed", "record",
-    "certificate", "signature", "choices", "payload", "flight", "message",
+    "key", "kemkey", "verifying", "mldsa", "identity", "ciphertext", "encapsulated", "rejected", "hash", "derived",
+    "sealed", "record", "certificate", "signature", "choices", "payload", "flight", "message",
 })
 # What gives its parts to whoever has it.
-_OPEN = frozenset({"certificate", "payload", "message"})
+_OPEN = frozenset({"identity", "certificate", "payload", "message"})
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Powers:
     """Computes X25519 private keys from public ones."""
     breaks_encapsulation: bool = False
     """Computes ML-KEM private keys from encapsulation keys."""
+    breaks_signatures: bool = False
+    """Computes Ed25519 private keys from public ones."""
     breaks_suite: int | None = None
     """Computes every key that is derived under this suite."""
 
@@ -119,6 +121,8 @@ class Knowledge:
 
     def _breaks(self, private: Term) -> bool:
         if self.powers.breaks_agreement and public_key(private) in self.terms:
+            return True
+        if self.powers.breaks_signatures and verifying_key(private) in self.terms:
             return True
         return self.powers.breaks_encapsulation and encapsulation_key(private) in self.terms
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 from .rules import Rules
 from .terms import (
@@ -37,6 +37,8 @@ class Symmetric(NamedTuple):
     ephemeral: Term | None = None
     kem: Term | None = None
     static: Term | None = None
+    signed: Term | None = None
+    """The hash as it was when the last payload was sealed: what a signature beside it is of."""
 
     @classmethod
     def begin(cls, rules: Rules, pattern: str, suite: int, prologue: tuple, psk: Term | None) -> Symmetric:
@@ -93,9 +95,10 @@ class Symmetric(NamedTuple):
 
 
 def write(
-    state: Symmetric, index: int, pattern: str, keys: Keys, content: Term | None
+    state: Symmetric, index: int, pattern: str, keys: Keys, content: Callable[[Term], Term] | None
 ) -> tuple[tuple[Term, ...], Symmetric]:
-    """A message's parts and the state behind it. An empty payload that nothing seals is left out."""
+    """A message's parts and the state behind it; the payload may be made of the hash of all before it. An empty one
+    that nothing seals is left out."""
     parts: list[Term] = []
     is_initiator = index % 2 == 0
 
@@ -122,7 +125,7 @@ def write(
         else:
             state = state.mix_agreement(token, is_initiator, keys)
     if content is not None or state.key is not None:
-        put(state.shut(content or NOTHING))
+        put(state.shut(content(state.hash) if content else NOTHING))
     return tuple(parts), state
 
 
@@ -186,6 +189,6 @@ def read(
                 elif token == "s":
                     yield from follow(at + 1, behind._replace(static=plain), now)
                 elif source.ends(len(now)):
-                    yield now, behind, plain
+                    yield now, behind._replace(signed=state.hash), plain
 
     yield from follow(0, state, ())

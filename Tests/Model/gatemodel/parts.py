@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from .noise import Keys
 from .rules import Rules
-from .terms import Term, certificate, choices, identity_key, public_key, secret
+from .terms import (
+    NOTHING, Term, bundle, certificate, choices, identity_key, mldsa_key, public, public_key, secret, signature)
 
 NEWEST = (1, 2)
 
@@ -39,10 +40,17 @@ class Node:
     admits_anonymous: bool = False
     network: Term | None = None
     """The network's shared secret."""
+    has_post_quantum: bool = False
+    """Whether its identity has an ML-DSA key, too."""
 
     @property
     def identity(self) -> Term:
-        return identity_key(self.identity_secret)
+        return identity_key(*self._signers)
+
+    @property
+    def _signers(self) -> tuple[Term, ...]:
+        post_quantum = (secret(f"ML-DSA identity of {self.name}"),) if self.has_post_quantum else ()
+        return (self.identity_secret,) + post_quantum
 
     @property
     def identity_secret(self) -> Term:
@@ -50,11 +58,20 @@ class Node:
 
     @property
     def static(self) -> Term:
-        return secret(f"static of {self.name}" + (f", worker {self.worker}" if self.worker > 1 else ""))
+        return secret(f"static of {self._worker}")
 
     @property
-    def certificate(self) -> Term:
-        return certificate(self.identity, public_key(self.static), self.identity_secret)
+    def signing(self) -> Term | None:
+        """The worker's ML-DSA key."""
+        return secret(f"ML-DSA key of {self._worker}") if self.has_post_quantum else None
+
+    @property
+    def _worker(self) -> str:
+        return self.name + (f", worker {self.worker}" if self.worker > 1 else "")
+
+    def certificate(self, rules: Rules) -> Term:
+        named = self.identity, public_key(self.static), mldsa_key(self.signing) if self.signing else None
+        return certificate(*named, *certificate_signatures(*named, rules))
 
     @property
     def offers(self) -> frozenset:
@@ -85,6 +102,23 @@ def keys_of(part: Part, attempt: int, rules: Rules) -> Keys:
     own = f"{part.name}, attempt {attempt + 1}" if rules.draws_fresh_keys else part.node.name
     static = part.node.static if not part.is_initiator or part.pattern == "mutual" else None
     return Keys(static, secret(f"ephemeral of {own}"), secret(f"ML-KEM key of {own}"), secret(f"randomness of {own}"))
+
+
+def uuid_of(identity: Term, rules: Rules) -> Term:
+    """What a node is known by; a bundle stands for its UUID."""
+    return identity if rules.uuid_covers_post_quantum else bundle(identity.args[0])
+
+
+def certificate_signatures(identity: Term, static: Term, worker: Term | None, rules: Rules) -> tuple[Term, ...]:
+    """Those that have to be under a certificate: of every key of the bundle; in version 1 it has the first only."""
+    signed = (identity, static) + ((worker,) if worker and rules.covers_worker_key else ())
+    keys = identity.args if worker else identity.args[:1]
+    return tuple(signature(key.args[0], *signed) for key in keys)
+
+
+def handshake_signature(signer: Term, is_by_initiator: bool, hash: Term, rules: Rules) -> Term:
+    role = public("initiator" if is_by_initiator else "responder") if rules.signs_role else NOTHING
+    return signature(signer, role, hash if rules.signs_hash else NOTHING)
 
 
 def term_of(header: Header) -> Term:

@@ -16,6 +16,21 @@ class Rules:
     judges_before_last: bool = True
     """The initiator judges the answer's certificate before it sends its last flight."""
 
+    # ML-DSA (Handshake, "Post-quantum authentication")
+    uuid_covers_post_quantum: bool = True
+    """The UUID is made of the whole bundle; without it of the Ed25519 key alone."""
+    refuses_other_version: bool = True
+    """A bundle with an ML-DSA key comes in a certificate of version 2 only, one without in version 1 only."""
+    checks_post_quantum_signature: bool = True
+    """That of the bundle's ML-DSA key under the certificate."""
+    covers_worker_key: bool = True
+    """What is signed under a certificate of version 2 holds the worker's ML-DSA key."""
+    checks_handshake_signature: bool = True
+    signs_hash: bool = True
+    """What the worker's ML-DSA key signs holds the handshake hash."""
+    signs_role: bool = True
+    """It is signed under a label for the responder, and another for the initiator."""
+
     # Noise tokens
     mixes_ee: bool = True
     mixes_es: bool = True

@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple
 from .attacker import IDENTITY, OWN, flights
 from .handshake import Side, begin
 from .knowledge import Knowledge, Powers
-from .parts import Header, Part, header_of
+from .parts import Header, Part, header_of, uuid_of
 from .rules import Rules
 from .terms import Term
 
@@ -44,7 +44,13 @@ class Scene:
 
     @property
     def identities(self) -> tuple[Term, ...]:
+        """The bundles of the honest nodes."""
         return tuple(dict.fromkeys(part.node.identity for part in self.parts))
+
+    @property
+    def uuids(self) -> tuple[Term, ...]:
+        """What they are known by."""
+        return tuple(uuid_of(each, self.rules) for each in self.identities)
 
 
 class State(NamedTuple):
@@ -187,14 +193,18 @@ def _short(each: Term) -> str:
     """Enough of a term to follow a trace by."""
     if each.op == "secret":
         return each.args[0]
-    if each.op in ("key", "kemkey", "identity"):
+    if each.op in ("key", "kemkey", "verifying", "mldsa"):
         return f"{each.op}[{_short(each.args[0])}]"
+    if each.op == "identity":
+        return f"{each.op}[{' + '.join(_short(key.args[0]) for key in each.args)}]"
     if each.op == "ciphertext":
         return f"ciphertext[for {_short(each.args[0])}, {_short(each.args[1])}]"
     if each.op == "sealed":
         return f"sealed[{_short(each.args[3])}]"
     if each.op == "payload":
-        return _short(each.args[1])
+        return " and ".join(map(_short, each.args[1:]))
+    if each.op == "signature":
+        return f"signed by {_short(each.args[0])}"
     if each.op == "certificate":
-        return f"certificate[{_short(each.args[0])}, {_short(each.args[1])}, signed by {_short(each.args[2].args[0])}]"
+        return f"certificate[{', '.join(map(_short, each.args))}]"
     return each.op

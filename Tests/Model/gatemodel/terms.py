@@ -6,6 +6,8 @@ kept by a normal form (`agreement`); ML-KEM's is in `decapsulation`.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 
 class Term:
     """An operator and its arguments: terms, or plain values that everybody knows."""
@@ -97,17 +99,55 @@ def record(key: Term, counter: int, plaintext) -> Term:
     return term("record", key, counter, plaintext)
 
 
-def identity_key(private: Term) -> Term:
-    """Stands for bundle and UUID, too: a UUID is a hash of the bundle."""
-    return term("identity", private)
+def verifying_key(private: Term) -> Term:
+    """Of Ed25519."""
+    return term("verifying", private)
 
 
-def certificate(identity: Term, static: Term, signer: Term) -> Term:
-    """Names an identity key and a static key, signed by the private half `signer` of some identity key.
+def mldsa_key(private: Term) -> Term:
+    """The public half of an ML-DSA key."""
+    return term("mldsa", private)
+
+
+def bundle(*keys: Term) -> Term:
+    """An identity's public keys: that of Ed25519, then perhaps that of ML-DSA. Stands for the UUID, too, which is a
+    hash of it."""
+    return term("identity", *keys)
+
+
+def identity_key(private: Term, post_quantum: Term | None = None) -> Term:
+    """The bundle of private keys."""
+    keys = (verifying_key(private),)
+    return bundle(*keys, mldsa_key(post_quantum)) if post_quantum else bundle(*keys)
+
+
+def signature(signer: Term, *signed: Term) -> Term:
+    return term("signature", signer, *signed)
+
+
+def certificate(identity: Term, static: Term, worker: Term | None, *signatures: Term) -> Term:
+    """Names a bundle, a static key and, in version 2, a worker's ML-DSA key; a signature for each key of the bundle
+    that the version knows.
 
     Times, worker ids and features are left out.
     """
-    return term("certificate", identity, static, term("signature", signer, identity, static))
+    return term("certificate", identity, static, *((worker,) if worker else ()), *signatures)
+
+
+class Shown(NamedTuple):
+    """What a certificate says."""
+
+    identity: Term
+    static: Term
+    worker: Term | None
+    signatures: tuple[Term, ...]
+
+
+def shown_by(certificate: Term) -> Shown:
+    identity, static, *others = certificate.args
+    if others[0].op == "mldsa":
+        return Shown(identity, static, others[0], tuple(others[1:]))
+    return Shown(identity, static, None, tuple(others))
 
 
 # Flights
@@ -117,8 +157,9 @@ def choices(versions: tuple, kind: str, pattern: str, context: str, suite: int, 
     return term("choices", versions, kind, pattern, context, suite, offers)
 
 
-def payload(spoken: Term, shown: Term) -> Term:
-    return term("payload", spoken, shown)
+def payload(spoken: Term, shown: Term, *signatures: Term) -> Term:
+    """Choices, certificate and, with one of version 2, the ML-DSA signature of the handshake."""
+    return term("payload", spoken, shown, *signatures)
 
 
 def flight(mask: Term, seed: Term, header: Term, body: tuple) -> Term:

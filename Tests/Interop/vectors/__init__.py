@@ -1,0 +1,1 @@
+"""The committed vectors, made again by the second implementation."""
