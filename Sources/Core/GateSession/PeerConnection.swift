@@ -8,7 +8,10 @@ package import NIOCore
 ///
 ///     handshaking ──holds──▶ established ──close, idle, fault──▶ closed
 ///          ├──fails─────────────────────────────────────────────▲
-///          └──not intelligible──▶ discarding ──time or amount is up▲       (also from established: bad record)
+///          └──not intelligible──▶ discarding ──time is up──────────▲       (also from established: bad record)
+///
+/// What is not intelligible changes nothing of when the connection ends: at the deadline that its handshake has from its
+/// first moment on, however much comes, and whatever that is.
 ///
 /// How a driver uses it, all on one event loop:
 ///
@@ -18,9 +21,9 @@ package import NIOCore
 ///    the bytes that may be in flight as budget; write and flush. `queuedBytes` says what waits.
 /// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2.
 /// 5. On `.closed`, the last event: `seal` once more, flush, close the connection.
+/// 6. While `isDiscarding`, read slowly: all that comes is thrown away.
 package struct PeerConnection: ~Copyable {
     private struct Discarding {
-        var bytesLeft: Int
         let until: MonotonicInstant
         let failure: SessionFailure
     }
@@ -59,6 +62,9 @@ package struct PeerConnection: ~Copyable {
         }
     }
 
+    /// Whether what comes is thrown away until the connection ends.
+    package var isDiscarding: Bool { discarding != nil }
+
     /// Starts the clock of the handshake; appends the dialler's first flight.
     package mutating func start(
         at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer, events: inout [PeerEvent]
@@ -80,13 +86,8 @@ package struct PeerConnection: ~Copyable {
         {
             follow(step, at: now, into: &events)
         }
-        // What comes after a refused record is counted, not read.
         if discarding == nil, let failure = session?.received(&input, at: now, wall: wall, into: &events) {
-            if failure == .recordRefused { discard(failure, at: now) } else { close(failure, into: &events) }
-        }
-        if discarding != nil {
-            discarding?.bytesLeft -= input.readableBytes
-            if discarding.map({ $0.bytesLeft <= 0 }) ?? false { endDiscarding(into: &events) }
+            if failure == .recordRefused { discardRecords(at: now) } else { close(failure, into: &events) }
         }
         input.moveReaderIndex(to: input.writerIndex)
     }
@@ -158,8 +159,8 @@ package struct PeerConnection: ~Copyable {
     /// Pings, ends what is idle, late or has been discarded for long enough; does nothing early.
     package mutating func deadlinePassed(at now: MonotonicInstant, events: inout [PeerEvent]) {
         guard !isClosed, let deadline = nextDeadline, now >= deadline else { return }
-        if discarding != nil {
-            endDiscarding(into: &events)
+        if let ended = discarding.take() {
+            close(ended.failure, into: &events)
         } else if session == nil {
             handshake = nil
             close(.handshakeTimedOut, into: &events)
@@ -176,7 +177,7 @@ package struct PeerConnection: ~Copyable {
         case .complete: establish(at: now, into: &events)
         case .discard:
             handshake = nil
-            discard(.unintelligible, at: now)
+            discarding = Discarding(until: handshakeDeadline ?? now, failure: .unintelligible)
         case .failed(let failure):
             handshake = nil
             close(failure, into: &events)
@@ -192,16 +193,10 @@ package struct PeerConnection: ~Copyable {
         } catch { close(.closed(.overloaded), into: &events) }
     }
 
-    private mutating func discard(_ failure: SessionFailure, at now: MonotonicInstant) {
-        let settings = environment.settings
-        discarding = Discarding(
-            bytesLeft: environment.random(in: settings.discardBytes),
-            until: now + .milliseconds(environment.random(in: settings.discardTime)), failure: failure)
-    }
-
-    private mutating func endDiscarding(into events: inout [PeerEvent]) {
-        guard let ended = discarding.take() else { return }
-        close(ended.failure, into: &events)
+    /// After a refused record nothing is answered and nothing counted.
+    private mutating func discardRecords(at now: MonotonicInstant) {
+        let time = Duration.milliseconds(environment.random(in: environment.settings.refusedRecordTime))
+        discarding = Discarding(until: now + time, failure: .recordRefused)
     }
 
     private mutating func close(_ failure: SessionFailure, into events: inout [PeerEvent]) {

@@ -11,9 +11,9 @@ from checks.__main__ import remove, stop
 from checks.nodes import RealNode
 from checks.report import Report
 
-from . import contents, dialled, flights, floods, records, resuming, updates
+from . import contents, dialled, flights, floods, records, resuming, strangers, updates
 
-SECONDS_MAX = 150
+SECONDS_MAX = 420
 
 
 def main() -> int:
@@ -41,8 +41,8 @@ SETTINGS = {
     "access.default": "allow", "access.anonymous": "true", "socks5.exit": "all", "socks5.exit-allow-private": "true",
 }
 PARTS = {
-    "flights": flights.check, "dialled": dialled.check, "records": records.check, "contents": contents.check,
-    "updates": updates.check, "resuming": resuming.check, "floods": floods.check,
+    "strangers": strangers.check, "flights": flights.check, "dialled": dialled.check, "records": records.check,
+    "contents": contents.check, "updates": updates.check, "resuming": resuming.check, "floods": floods.check,
 }
 
 
