@@ -13,13 +13,16 @@ package import NIOCore
 /// What is not intelligible changes nothing of when the connection ends: at the deadline that its handshake has from its
 /// first moment on, however much comes, and whatever that is.
 ///
+/// Flights of a direct connection may wait and leave in pieces (``SessionSettings/flightDelay``): `seal` gives them,
+/// before any record.
+///
 /// How a driver uses it, all on one event loop:
 ///
 /// 1. `start` once connected; write `output`.
 /// 2. For all bytes read: `received`; write `output`; act on the events.
 /// 3. `enqueue` any number of messages; then, once per batch and whenever the connection becomes writable, `seal` with
 ///    the bytes that may be in flight as budget; write and flush. `queuedBytes` says what waits.
-/// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2.
+/// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2 and 3.
 /// 5. On `.closed`, the last event: `seal` once more, flush, close the connection.
 /// 6. While `isDiscarding`, read slowly: all that comes is thrown away.
 package struct PeerConnection: ~Copyable {
@@ -33,6 +36,12 @@ package struct PeerConnection: ~Copyable {
     private var handshakeDeadline: MonotonicInstant?
     private var session: Session?
     private var discarding: Discarding?
+    /// Flights that have not left yet; `nil` where none waits.
+    private var departure: Departure?
+    /// Why the connection ends once its last flight has left.
+    private var parting: SessionFailure?
+    /// Whether flights may wait: those inside a circuit are cells of its relays' sessions.
+    private let isDirect: Bool
     /// Whether `.closed` was reported.
     package private(set) var isClosed = false
 
@@ -43,6 +52,7 @@ package struct PeerConnection: ~Copyable {
         environment: SessionEnvironment, suite: NoiseSuite? = nil, resumption: consuming ResumptionClaim? = nil
     ) {
         self.environment = environment
+        self.isDirect = context == .peer
         self.handshake = Handshake(
             dialling: node, context: context, presence: presence, environment: environment, suite: suite,
             resumption: resumption)
@@ -51,6 +61,7 @@ package struct PeerConnection: ~Copyable {
     /// The side that accepted, for handshakes of the given contexts only.
     package init(accepting contexts: [HandshakeContext] = [.peer], environment: SessionEnvironment) {
         self.environment = environment
+        self.isDirect = contexts == [.peer]
         self.handshake = Handshake(accepting: contexts, environment: environment)
     }
 
@@ -65,12 +76,18 @@ package struct PeerConnection: ~Copyable {
     /// Whether what comes is thrown away until the connection ends.
     package var isDiscarding: Bool { discarding != nil }
 
-    /// Starts the clock of the handshake; appends the dialler's first flight.
+    /// Whether a flight of this side waits to leave.
+    package var isDeparting: Bool { departure != nil }
+
+    /// Starts the clock of the handshake; appends the dialler's first flight, unless that waits.
     package mutating func start(
         at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
         handshakeDeadline = now + environment.handshakeTime()
-        if let step = handshake?.start(wall: wall, into: &output) { follow(step, at: now, into: &events) }
+        let start = output.writerIndex
+        guard let step = handshake?.start(wall: wall, into: &output) else { return }
+        hold(&output, from: start, at: now)
+        follow(step, at: now, into: &events)
     }
 
     /// Takes all bytes off the input. `admit` is asked once, during the handshake, when the other side is proven (or
@@ -81,9 +98,11 @@ package struct PeerConnection: ~Copyable {
         into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
         // Whatever stands behind a flight that is to be answered is taken for the next, and is none.
+        let start = output.writerIndex
         while input.readableBytes > 0,
             let step = handshake?.received(&input, wall: wall, admit: admit, into: &output)
         {
+            hold(&output, from: start, at: now)
             follow(step, at: now, into: &events)
         }
         if discarding == nil, let failure = session?.received(&input, at: now, wall: wall, into: &events) {
@@ -126,14 +145,19 @@ package struct PeerConnection: ~Copyable {
 
     /// Whether `seal` would append something now.
     package var isSendable: Bool {
+        if let departure { return departure.isReady }
         switch session {
-        case .some(let session): session.isSendable
-        case .none: false
+        case .some(let session): return session.isSendable
+        case .none: return false
         }
     }
 
-    /// Appends whole records (64 KiB each at most) while something waits and fewer than `budget` bytes were appended.
+    /// Appends what is due of flights, and once they have left whole records (64 KiB each at most) while something waits
+    /// and fewer than `budget` bytes were appended.
     package mutating func seal(into output: inout ByteBuffer, budget: Int) {
+        departure?.take(into: &output)
+        if let departure, !departure.isOver { return }
+        departure = nil
         session?.seal(into: &output, budget: budget)
     }
 
@@ -149,6 +173,12 @@ package struct PeerConnection: ~Copyable {
     /// timer that fires early does no harm. `nil` once closed and before `start`.
     package var nextDeadline: MonotonicInstant? {
         if isClosed { return nil }
+        guard let moment = departure?.next else { return end }
+        return end.map { min($0, moment) } ?? moment
+    }
+
+    /// The same, whatever waits to leave.
+    private var end: MonotonicInstant? {
         if let discarding { return discarding.until }
         switch session {
         case .some(let session): return session.nextDeadline
@@ -156,9 +186,13 @@ package struct PeerConnection: ~Copyable {
         }
     }
 
-    /// Pings, ends what is idle, late or has been discarded for long enough; does nothing early.
+    /// Lets a piece of a flight leave, pings, ends what is idle, late or has been discarded for long enough; does nothing
+    /// early.
     package mutating func deadlinePassed(at now: MonotonicInstant, events: inout [PeerEvent]) {
         guard !isClosed, let deadline = nextDeadline, now >= deadline else { return }
+        departure?.deadlinePassed(at: now)
+        if let parting, departure?.next == nil { return close(parting, into: &events) }
+        guard let end, now >= end else { return }
         if let ended = discarding.take() {
             close(ended.failure, into: &events)
         } else if session == nil {
@@ -171,6 +205,21 @@ package struct PeerConnection: ~Copyable {
 
     // MARK: Following the handshake
 
+    /// Takes a flight that was just written back off the output, where flights wait.
+    private mutating func hold(_ output: inout ByteBuffer, from start: Int, at now: MonotonicInstant) {
+        let settings = environment.settings
+        guard isDirect, settings.flightDelay > .zero || departure != nil, let handshakeDeadline,
+            let flight = output.getSlice(at: start, length: output.writerIndex - start), flight.readableBytes > 0
+        else { return }
+        output.moveWriterIndex(to: start)
+        let longest = min(settings.flightDelay, (handshakeDeadline - now) / PeerConnection.shareOfFlight)
+        if departure == nil { departure = Departure() }
+        departure?.hold(flight, at: now, longest: longest, pieces: settings.flightPieces, environment)
+    }
+
+    /// A flight waits no longer than this part of what is left of its handshake's time.
+    private static let shareOfFlight = 8
+
     private mutating func follow(_ step: Handshake.Step, at now: MonotonicInstant, into events: inout [PeerEvent]) {
         switch step {
         case .needsMore: break
@@ -180,7 +229,7 @@ package struct PeerConnection: ~Copyable {
             discarding = Discarding(until: handshakeDeadline ?? now, failure: .unintelligible)
         case .failed(let failure):
             handshake = nil
-            close(failure, into: &events)
+            if departure == nil { close(failure, into: &events) } else { parting = failure }
         }
     }
 
@@ -202,6 +251,7 @@ package struct PeerConnection: ~Copyable {
     private mutating func close(_ failure: SessionFailure, into events: inout [PeerEvent]) {
         guard !isClosed else { return }
         isClosed = true
+        departure?.hasten()
         events.append(.closed(failure))
     }
 }

@@ -54,7 +54,7 @@ package final class SessionEnvironment {
     package internal(set) var traffic = TrafficCount()
     /// Where keys live.
     package let slab: SecretSlab
-    /// Seeds, lengths of padding and noise, and moments.
+    /// Seeds, lengths of padding, noise and pieces, and moments.
     package var random: FastRandom
     /// Certificates that were found right, so that a peer that returns costs no verification.
     package var knownSignatures = KnownSignatures()

@@ -14,6 +14,10 @@ package struct SessionSettings: Hashable, Sendable {
     package var compressionMinimum: Int? = 512
     /// Random padding bytes added to each handshake flight.
     package var flightPadding: ClosedRange<Int> = 0...512
+    /// The longest that a flight of a direct connection waits before it has left; zero: it leaves at once.
+    package var flightDelay: Duration = .zero
+    /// The most pieces in which a flight that waits leaves; two at least, unless this is one.
+    package var flightPieces = 1
     /// How long a session whose record was refused is read on before it is closed: milliseconds.
     package var refusedRecordTime: ClosedRange<Int> = 2_000...10_000
 
