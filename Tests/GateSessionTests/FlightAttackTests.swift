@@ -262,6 +262,39 @@ extension PeerPair {
         #expect(third.acceptor.established == nil)
     }
 
+    @Test func `a second opening that was taken once is not answered again, behind whatever opening`() throws {
+        let (ada, ben) = (try TestNode(1), try TestNode(2, suites: SuitePreferences(only: SuiteRetryTests.other)))
+        var first = PeerPair(ada, ben)
+        first.start()
+        first.deliverToAcceptor()
+        first.deliverToDialler()
+        let recorded = first.toAcceptor
+        first.run()
+        #expect(first.agreed != nil)
+
+        // Anybody who knows the node can make the opening before it; that of the same minute is another's, too.
+        var second = PeerPair(ada, ben)
+        second.start()
+        second.deliverToAcceptor()
+        second.toDialler = ByteBuffer()
+        second.toAcceptor = recorded
+        second.deliverToAcceptor()
+        #expect(second.toDialler.readableBytes == 0 && second.acceptorEvents.isEmpty)
+        second.end()
+        #expect(second.acceptorEvents == [.closed(.unintelligible)])
+    }
+
+    @Test func `a second opening is as fresh as a first`() throws {
+        let (ada, ben) = (try TestNode(1), try TestNode(2, suites: SuitePreferences(only: SuiteRetryTests.other)))
+        var pair = PeerPair(ada, ben)
+        pair.start()
+        pair.deliverToAcceptor()
+        pair.deliverToDialler()
+        pair.clock = ManualClock(wall: pair.clock.wall + 6 * 60)
+        pair.deliverToAcceptor()
+        #expect(pair.toDialler.readableBytes == 0 && pair.acceptorEvents.isEmpty)
+    }
+
     @Test func `who lacks the secret can make no retry`() throws {
         let secret = try SharedSecret(GuardedSecret([UInt8](repeating: 9, count: 32)))
         let ben = try TestNode(2, sharedSecret: secret)

@@ -344,12 +344,12 @@ import Testing
 }
 
 extension PeerPair {
-    /// Enough for a record of any length to be whole, then for discarding to end.
+    /// Enough for a record of any length to be whole, then time for discarding to end.
     fileprivate mutating func sendNoiseToAcceptor() {
-        for _ in 0..<2 {
-            toAcceptor = ByteBuffer(repeating: 3, count: 65_537)
-            deliverToAcceptor()
-        }
+        toAcceptor = ByteBuffer(repeating: 3, count: 65_537)
+        deliverToAcceptor()
+        clock.advance(by: .seconds(10))
+        acceptor.deadlinePassed(at: clock.now, events: &acceptorEvents)
     }
 }
 

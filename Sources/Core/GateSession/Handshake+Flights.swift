@@ -7,7 +7,7 @@ extension Handshake {
     /// What a flight's header decides before its body is read; `nil` to go on.
     mutating func judge(_ header: FlightHeader, wall: UnixTime, admit: Admission) -> Step? {
         switch phase {
-        case .awaitingOpening where isRetried: header.choices == choices?.choices ? nil : fail()
+        case .awaitingOpening where isRetried: judgeSecondOpening(header, wall: wall)
         case .awaitingOpening: judgeOpening(header, wall: wall, admit: admit)
         case .awaitingAnswer where header.kind == .retry: judgeRetry(header)
         case .awaitingAnswer, .awaitingLast: judgeLater(header)
@@ -17,10 +17,7 @@ extension Handshake {
 
     /// The first flight of a connection. All that can be told without public-key work, what gets no answer first.
     private mutating func judgeOpening(_ header: FlightHeader, wall: UnixTime, admit: Admission) -> Step? {
-        let age = wall.minutes - Int64(header.minute)
-        guard abs(age) <= SeedWindow.minutesTolerated,
-            environment.remember(FlightSeed(reader.seed), Int64(header.minute), wall.minutes)
-        else { return discard() }
+        guard isFresh(header, wall: wall) else { return discard() }
         version = environment.versions.highestCommon(with: header.versions)
         guard version != nil, contexts.contains(header.context) else { return fail(.noCommonVersion) }
         guard header.kind == .handshake, SuiteOffers(header.offers).contains(header.suite) else { return fail() }
@@ -30,6 +27,19 @@ extension Handshake {
             return fail(.notAdmitted)
         }
         return nil
+    }
+
+    /// The opening behind a retry: as the first but for the suite, and as fresh. It may come from another connection's
+    /// record, behind an opening of somebody else.
+    private mutating func judgeSecondOpening(_ header: FlightHeader, wall: UnixTime) -> Step? {
+        guard header.choices == choices?.choices else { return fail() }
+        return isFresh(header, wall: wall) ? nil : discard()
+    }
+
+    /// Whether an opening is of these minutes and was not seen before; remembers it.
+    private func isFresh(_ header: FlightHeader, wall: UnixTime) -> Bool {
+        abs(wall.minutes - Int64(header.minute)) <= SeedWindow.minutesTolerated
+            && environment.remember(FlightSeed(reader.seed), Int64(header.minute), wall.minutes)
     }
 
     /// What any flight behind the opening has to say as that does.

@@ -34,7 +34,7 @@ package struct Handshake: ~Copyable {
         case needsMore
         /// ``finish()`` gives the secrets.
         case complete
-        /// Answer nothing; read on for a random time and amount, then close.
+        /// Answer nothing; read on until the handshake's time is over, then close.
         case discard
         /// Close, without a word but what the output holds: a retry that names no suite, or nothing.
         case failed(SessionFailure)

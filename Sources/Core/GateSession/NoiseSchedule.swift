@@ -35,6 +35,15 @@ struct NoiseSchedule {
         }
     }
 
+    /// Bytes of noise in a session's first record, whatever else that says; 0 but under the policy that makes noise at
+    /// random moments. They count as the first noise of the session's first minute.
+    mutating func first(at now: MonotonicInstant, _ environment: SessionEnvironment) -> Int {
+        guard case .poisson(let noise) = policy else { return 0 }
+        minuteEnd = now + NoiseSchedule.minute
+        made = 1
+        return environment.random(in: 1...noise.bytesMax)
+    }
+
     /// Bytes of noise to send now: 0 before `next` and where a cap is reached. `cover` counts all padding and noise of
     /// the session so far.
     mutating func due(at now: MonotonicInstant, cover: UInt64, _ environment: SessionEnvironment) -> Int {

@@ -8,7 +8,13 @@ package import NIOCore
 ///
 ///     handshaking ──holds──▶ established ──close, idle, fault──▶ closed
 ///          ├──fails─────────────────────────────────────────────▲
-///          └──not intelligible──▶ discarding ──time or amount is up▲       (also from established: bad record)
+///          └──not intelligible──▶ discarding ──time is up──────────▲       (also from established: bad record)
+///
+/// What is not intelligible changes nothing of when the connection ends: at the deadline that its handshake has from its
+/// first moment on, however much comes, and whatever that is.
+///
+/// Flights of a direct connection may wait and leave in pieces (``SessionSettings/flightDelay``): `seal` gives them,
+/// before any record.
 ///
 /// How a driver uses it, all on one event loop:
 ///
@@ -16,12 +22,12 @@ package import NIOCore
 /// 2. For all bytes read: `received`; write `output`; act on the events.
 /// 3. `enqueue` any number of messages; then, once per batch and whenever the connection becomes writable, `seal` with
 ///    the bytes that may be in flight as budget; write and flush. `queuedBytes` says what waits.
-/// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2.
+/// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2 and 3.
 /// 5. While there is ``resumesReading``: keep what `received` left of its input, and read no more.
 /// 6. On `.closed`, the last event: `seal` once more, flush, close the connection.
+/// 7. While `isDiscarding`, read slowly: all that comes is thrown away.
 package struct PeerConnection: ~Copyable {
     private struct Discarding {
-        var bytesLeft: Int
         let until: MonotonicInstant
         let failure: SessionFailure
     }
@@ -31,6 +37,12 @@ package struct PeerConnection: ~Copyable {
     private var handshakeDeadline: MonotonicInstant?
     private var session: Session?
     private var discarding: Discarding?
+    /// Flights that have not left yet; `nil` where none waits.
+    private var departure: Departure?
+    /// Why the connection ends once its last flight has left.
+    private var parting: SessionFailure?
+    /// Whether flights may wait: those inside a circuit are cells of its relays' sessions.
+    private let isDirect: Bool
     /// Whether `.closed` was reported.
     package private(set) var isClosed = false
 
@@ -41,6 +53,7 @@ package struct PeerConnection: ~Copyable {
         environment: SessionEnvironment, suite: NoiseSuite? = nil, resumption: consuming ResumptionClaim? = nil
     ) {
         self.environment = environment
+        self.isDirect = context == .peer
         self.handshake = Handshake(
             dialling: node, context: context, presence: presence, environment: environment, suite: suite,
             resumption: resumption)
@@ -49,6 +62,7 @@ package struct PeerConnection: ~Copyable {
     /// The side that accepted, for handshakes of the given contexts only.
     package init(accepting contexts: [HandshakeContext] = [.peer], environment: SessionEnvironment) {
         self.environment = environment
+        self.isDirect = contexts == [.peer]
         self.handshake = Handshake(accepting: contexts, environment: environment)
     }
 
@@ -60,12 +74,21 @@ package struct PeerConnection: ~Copyable {
         }
     }
 
-    /// Starts the clock of the handshake; appends the dialler's first flight.
+    /// Whether what comes is thrown away until the connection ends.
+    package var isDiscarding: Bool { discarding != nil }
+
+    /// Whether a flight of this side waits to leave.
+    package var isDeparting: Bool { departure != nil }
+
+    /// Starts the clock of the handshake; appends the dialler's first flight, unless that waits.
     package mutating func start(
         at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
         handshakeDeadline = now + environment.handshakeTime()
-        if let step = handshake?.start(wall: wall, into: &output) { follow(step, at: now, into: &events) }
+        let start = output.writerIndex
+        guard let step = handshake?.start(wall: wall, into: &output) else { return }
+        hold(&output, from: start, at: now)
+        follow(step, at: now, into: &events)
     }
 
     /// Takes all bytes off the input, but for those that wait until ``resumesReading``. `admit` is asked once, during the
@@ -76,19 +99,16 @@ package struct PeerConnection: ~Copyable {
         takes: Session.Taker = { _ in true }, into output: inout ByteBuffer, events: inout [PeerEvent]
     ) {
         // Whatever stands behind a flight that is to be answered is taken for the next, and is none.
+        let start = output.writerIndex
         while input.readableBytes > 0,
             let step = handshake?.received(&input, wall: wall, admit: admit, into: &output)
         {
+            hold(&output, from: start, at: now)
             follow(step, at: now, into: &events)
         }
-        // What comes after a refused record is counted, not read.
         if discarding == nil, let failure = session?.received(&input, at: now, wall: wall, takes: takes, into: &events)
         {
-            if failure == .recordRefused { discard(failure, at: now) } else { close(failure, into: &events) }
-        }
-        if discarding != nil {
-            discarding?.bytesLeft -= input.readableBytes
-            if discarding.map({ $0.bytesLeft <= 0 }) ?? false { endDiscarding(into: &events) }
+            if failure == .recordRefused { discardRecords(at: now) } else { close(failure, into: &events) }
         }
         if resumesReading == nil { input.moveReaderIndex(to: input.writerIndex) }
     }
@@ -137,14 +157,19 @@ package struct PeerConnection: ~Copyable {
 
     /// Whether `seal` would append something now.
     package var isSendable: Bool {
+        if let departure { return departure.isReady }
         switch session {
-        case .some(let session): session.isSendable
-        case .none: false
+        case .some(let session): return session.isSendable
+        case .none: return false
         }
     }
 
-    /// Appends whole records (64 KiB each at most) while something waits and fewer than `budget` bytes were appended.
+    /// Appends what is due of flights, and once they have left whole records (64 KiB each at most) while something waits
+    /// and fewer than `budget` bytes were appended.
     package mutating func seal(into output: inout ByteBuffer, budget: Int) {
+        departure?.take(into: &output)
+        if let departure, !departure.isOver { return }
+        departure = nil
         session?.seal(into: &output, budget: budget)
     }
 
@@ -160,6 +185,12 @@ package struct PeerConnection: ~Copyable {
     /// timer that fires early does no harm. `nil` once closed and before `start`.
     package var nextDeadline: MonotonicInstant? {
         if isClosed { return nil }
+        guard let moment = departure?.next else { return end }
+        return end.map { min($0, moment) } ?? moment
+    }
+
+    /// The same, whatever waits to leave.
+    private var end: MonotonicInstant? {
         if let discarding { return discarding.until }
         switch session {
         case .some(let session): return session.nextDeadline
@@ -167,11 +198,15 @@ package struct PeerConnection: ~Copyable {
         }
     }
 
-    /// Pings, ends what is idle, late or has been discarded for long enough; does nothing early.
+    /// Lets a piece of a flight leave, pings, ends what is idle, late or has been discarded for long enough; does nothing
+    /// early.
     package mutating func deadlinePassed(at now: MonotonicInstant, events: inout [PeerEvent]) {
         guard !isClosed, let deadline = nextDeadline, now >= deadline else { return }
-        if discarding != nil {
-            endDiscarding(into: &events)
+        departure?.deadlinePassed(at: now)
+        if let parting, departure?.next == nil { return close(parting, into: &events) }
+        guard let end, now >= end else { return }
+        if let ended = discarding.take() {
+            close(ended.failure, into: &events)
         } else if session == nil {
             handshake = nil
             close(.handshakeTimedOut, into: &events)
@@ -182,16 +217,31 @@ package struct PeerConnection: ~Copyable {
 
     // MARK: Following the handshake
 
+    /// Takes a flight that was just written back off the output, where flights wait.
+    private mutating func hold(_ output: inout ByteBuffer, from start: Int, at now: MonotonicInstant) {
+        let settings = environment.settings
+        guard isDirect, settings.flightDelay > .zero || departure != nil, let handshakeDeadline,
+            let flight = output.getSlice(at: start, length: output.writerIndex - start), flight.readableBytes > 0
+        else { return }
+        output.moveWriterIndex(to: start)
+        let longest = min(settings.flightDelay, (handshakeDeadline - now) / PeerConnection.shareOfFlight)
+        if departure == nil { departure = Departure() }
+        departure?.hold(flight, at: now, longest: longest, pieces: settings.flightPieces, environment)
+    }
+
+    /// A flight waits no longer than this part of what is left of its handshake's time.
+    private static let shareOfFlight = 8
+
     private mutating func follow(_ step: Handshake.Step, at now: MonotonicInstant, into events: inout [PeerEvent]) {
         switch step {
         case .needsMore: break
         case .complete: establish(at: now, into: &events)
         case .discard:
             handshake = nil
-            discard(.unintelligible, at: now)
+            discarding = Discarding(until: handshakeDeadline ?? now, failure: .unintelligible)
         case .failed(let failure):
             handshake = nil
-            close(failure, into: &events)
+            if departure == nil { close(failure, into: &events) } else { parting = failure }
         }
     }
 
@@ -204,21 +254,16 @@ package struct PeerConnection: ~Copyable {
         } catch { close(.closed(.overloaded), into: &events) }
     }
 
-    private mutating func discard(_ failure: SessionFailure, at now: MonotonicInstant) {
-        let settings = environment.settings
-        discarding = Discarding(
-            bytesLeft: environment.random(in: settings.discardBytes),
-            until: now + .milliseconds(environment.random(in: settings.discardTime)), failure: failure)
-    }
-
-    private mutating func endDiscarding(into events: inout [PeerEvent]) {
-        guard let ended = discarding.take() else { return }
-        close(ended.failure, into: &events)
+    /// After a refused record nothing is answered and nothing counted.
+    private mutating func discardRecords(at now: MonotonicInstant) {
+        let time = Duration.milliseconds(environment.random(in: environment.settings.refusedRecordTime))
+        discarding = Discarding(until: now + time, failure: .recordRefused)
     }
 
     private mutating func close(_ failure: SessionFailure, into events: inout [PeerEvent]) {
         guard !isClosed else { return }
         isClosed = true
+        departure?.hasten()
         events.append(.closed(failure))
     }
 }

@@ -17,7 +17,8 @@ package struct FlightSeed: Hashable, Sendable {
     }
 }
 
-/// The seeds of the first flights that a worker has lately seen, so that a replayed flight gets no answer.
+/// The seeds of the openings that a worker has lately seen, those behind a retry too, so that a replayed one gets no
+/// answer.
 ///
 /// A flight is accepted within ±``minutesTolerated`` of its minute, so a seed is kept until its flight is stale. The
 /// worker's event loops share one behind a lock of the driver's.

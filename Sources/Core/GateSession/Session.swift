@@ -71,6 +71,7 @@ package struct Session: ~Copyable {
         self.lastHeard = now
         self.pingShare = environment.random(in: Session.pingShares)
         followNoise(at: now)
+        noiseDue = noise.first(at: now, environment)
     }
 
     private var settings: SessionSettings { environment.settings }

@@ -54,7 +54,7 @@ package final class SessionEnvironment {
     package internal(set) var traffic = TrafficCount()
     /// Where keys live.
     package let slab: SecretSlab
-    /// Seeds, padding lengths, and how long unintelligible connections are read.
+    /// Seeds, lengths of padding, noise and pieces, and moments.
     package var random: FastRandom
     /// Certificates that were found right, so that a peer that returns costs no verification.
     package var knownSignatures = KnownSignatures()
@@ -86,8 +86,8 @@ package final class SessionEnvironment {
     /// The secret that a node is dialled with.
     func secret(dialling node: NodeUUID) -> SharedSecret? { otherSecrets[node] ?? sharedSecret }
 
-    /// How long this handshake may take: the setting less up to a fifth of it, so that a close after silence has no time
-    /// of its own.
+    /// How long this handshake may take: the setting less up to a fifth of it. Whoever was not understood is left then,
+    /// too, so that the time tells nothing of what came.
     func handshakeTime() -> Duration {
         let longest = Int(settings.handshakeTime / .milliseconds(1))
         return .milliseconds(longest - random(in: 0...longest / 5))

@@ -4,7 +4,7 @@ package import GateWire
 /// Why a handshake or session ended.
 package enum SessionFailure: Error, Hashable, Sendable {
     /// What arrived does not open under our keys, is stale, or was seen before: nothing was answered, bytes were read
-    /// on for a while. Wrong UUID, secret or clock on one of the two sides; or noise.
+    /// on until the handshake's time was over. Wrong UUID, secret or clock on one of the two sides; or noise.
     case unintelligible
     /// The handshake's cryptography failed.
     case handshakeFailed
@@ -40,6 +40,16 @@ package enum SessionFailure: Error, Hashable, Sendable {
         case .protocolViolation, .limitExceeded: true
         case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
             .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
+            false
+        }
+    }
+
+    /// Whether the other side may not learn from the connection's end what this side made of its bytes.
+    package var isSilent: Bool {
+        switch self {
+        case .unintelligible, .handshakeTimedOut, .recordRefused: true
+        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted, .protocolViolation,
+            .limitExceeded, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             false
         }
     }

@@ -14,10 +14,12 @@ package struct SessionSettings: Hashable, Sendable {
     package var compressionMinimum: Int? = 512
     /// Random padding bytes added to each handshake flight.
     package var flightPadding: ClosedRange<Int> = 0...512
-    /// How long an unintelligible connection is read before it is closed.
-    package var discardTime: ClosedRange<Int> = 2_000...10_000
-    /// How many bytes more an unintelligible connection may send before it is closed.
-    package var discardBytes: ClosedRange<Int> = 256...65_536
+    /// The longest that a flight of a direct connection waits before it has left; zero: it leaves at once.
+    package var flightDelay: Duration = .zero
+    /// The most pieces in which a flight that waits leaves; two at least, unless this is one.
+    package var flightPieces = 1
+    /// How long a session whose record was refused is read on before it is closed: milliseconds.
+    package var refusedRecordTime: ClosedRange<Int> = 2_000...10_000
 
     /// How old keys become before this side asks for fresh ones: milliseconds, drawn anew for each epoch.
     package var keyLifetime: ClosedRange<Int> = 300_000...1_200_000

@@ -8,6 +8,14 @@ extension NodeSettings {
     package static let flightPadding = SettingKey(
         "handshake.padding-maximum", 512, in: 0...8192,
         "The most padding of a handshake's flight, in bytes. Each flight gets a random amount up to it.")
+    package static let flightDelay = SettingKey(
+        "handshake.delay-maximum", .zero, in: .zero...Duration.seconds(2),
+        "How long a flight of a direct handshake may wait before it has left. Each waits a random time up to it, and no longer than an eighth of the time that its handshake has left."
+    )
+    package static let flightPieces = SettingKey(
+        "handshake.pieces-maximum", 1, in: 1...16,
+        "The most pieces in which a flight leaves that waits: a random number from 2 on, of random lengths, each at a moment of its own. 1: flights leave whole."
+    )
     package static let paddingPolicy = SettingKey<PaddingChoice>(
         "padding.policy", .range, "How much padding a record gets, so that its length tells less of what it holds.")
     package static let paddingMinimum = SettingKey(
@@ -41,7 +49,7 @@ extension NodeSettings {
 
     static let cover = [
         securityLevel.definition, compression.definition, compressionMinimum.definition, flightPadding.definition,
-        paddingPolicy.definition, paddingMinimum.definition,
+        flightDelay.definition, flightPieces.definition, paddingPolicy.definition, paddingMinimum.definition,
         paddingMaximum.definition, paddingSize.definition, noisePolicy.definition, noisePerMinute.definition,
         noiseSize.definition, noiseBudget.definition,
     ]

@@ -18,7 +18,10 @@ package enum SecurityLevel {
     /// Everything that levels decide, in the order of the keys. Level 1 has the settings' own defaults.
     package static let parameters = [
         Parameter(NodeSettings.compression, true, true, true, false, false),
+        Parameter(
+            NodeSettings.flightDelay, .zero, .zero, .milliseconds(40), .milliseconds(100), .milliseconds(250)),
         Parameter(NodeSettings.flightPadding, 512, 1024, 2048, 3072, 4096),
+        Parameter(NodeSettings.flightPieces, 1, 1, 3, 5, 8),
         Parameter(NodeSettings.keyVolume, 4 << 30, 4 << 30, 4 << 30, 4 << 30, 1 << 30),
         Parameter(NodeSettings.noiseBudget, 65_536, 65_536, 262_144, 1_048_576, 4_194_304),
         Parameter(NodeSettings.noisePerMinute, 30, 30, 60, 120, 240),

@@ -39,6 +39,8 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     /// Why the machine ended the connection: closing the channel tells of its end before it returns.
     private var ending: SessionFailure?
+    /// Reads what nobody wants, once that is so.
+    private var drain: SlowDrain?
 
     /// Sealed at once: a few records, so that a flush is few system calls.
     static let sealBytes = 256 * 1024
@@ -120,12 +122,14 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
             takes: { delegate.takes($0) }, into: &output, events: &events)
         if input.readableBytes > 0 { kept = input }
         sendOutput(context)
+        if connection.isDiscarding, drain == nil { drain = SlowDrain(context) }
         hasten(context)
         report()
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         if !hasEnded { delegate.batchEnded(on: self) }
+        drain?.readCompleted(context)
         context.fireChannelReadComplete()
     }
 
@@ -142,6 +146,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        drain?.cancel()
         end(.closedByPeer(.goingAway))
         context.fireChannelInactive()
     }
@@ -149,6 +154,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
+        drain?.cancel()
         end(.closedByPeer(.goingAway))
         self.context = nil
     }
@@ -177,7 +183,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
         for event in batch {
             if case .closed(let failure) = event {
                 ending = failure
-                goodbye()
+                goodbye(isSilent: failure.isSilent)
                 end(failure)
             } else {
                 delegate.received(event, on: self)
@@ -188,13 +194,16 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
         events = batch
     }
 
-    /// The last record, if there is one, then the end of the connection.
-    private func goodbye() {
+    /// The last bytes, if there are some, then the end of the connection: to whom it may tell nothing never as a reset.
+    private func goodbye(isSilent: Bool) {
         guard let context, !hasEnded else { return }
         output.clear()
         connection.seal(into: &output, budget: PeerChannelHandler.sealBytes)
         sendOutput(context)
-        context.close(promise: nil)
+        guard isSilent, context.channel.isActive else { return context.close(promise: nil) }
+        let drain = drain ?? SlowDrain(context)
+        self.drain = drain
+        drain.linger(context)
     }
 
     private func end(_ failure: SessionFailure) {

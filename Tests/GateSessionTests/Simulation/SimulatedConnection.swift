@@ -165,9 +165,10 @@ final class SimulatedConnection {
 
     // MARK: The end
 
-    /// Lets both sides read, grant and deliver until nothing moves; then everything that was sent has come.
-    func settle(at now: MonotonicInstant, wall: (UnixTime, UnixTime)) {
-        var moved = true
+    /// Lets both sides read, grant and deliver until nothing moves and no flight waits; then everything that was sent has
+    /// come.
+    func settle(at start: MonotonicInstant, wall: (UnixTime, UnixTime)) {
+        var (moved, now) = (true, start)
         while moved, !isOver, fault == nil {
             moved = false
             for side in 0...1 {
@@ -181,6 +182,12 @@ final class SimulatedConnection {
                 let waiting = side == 0 ? toAcceptor.bytes.readableBytes : toDialler.bytes.readableBytes
                 if waiting > 0 { moved = true }
                 deliver(1 - side, atMost: .max >> 1, at: now, wall: side == 0 ? wall.1 : wall.0)
+            }
+            if !moved, dialler.isDeparting || acceptor.isDeparting {
+                moved = true
+                now =
+                    [dialler.nextDeadline, acceptor.nextDeadline].compactMap(\.self).min().map { max(now, $0) } ?? now
+                tick(at: now)
             }
         }
         guard !isOver, fault == nil else { return }

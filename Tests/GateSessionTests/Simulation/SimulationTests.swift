@@ -86,7 +86,7 @@ private final class Simulation {
         for _ in 0..<Int.random(in: 2...most, using: &random) { connect() }
     }
 
-    /// Keys that last a moment or long, any padding and noise.
+    /// Keys that last a moment or long, any padding and noise, flights that wait or not.
     private static func settings(_ random: inout SeededRandom) -> SessionSettings {
         var settings = SessionSettings()
         let life = Int.random(in: 1_000...30_000, using: &random)
@@ -98,6 +98,8 @@ private final class Simulation {
             .off, .off, .poisson(PoissonNoise(perMinute: 60, bytesMax: 2000, budget: 50_000)),
         ]
         settings.noise = noises[Int.random(in: 0..<noises.count, using: &random)]
+        settings.flightDelay = .milliseconds([0, 0, 40, 2_000][Int.random(in: 0..<4, using: &random)])
+        settings.flightPieces = [1, 3, 16][Int.random(in: 0..<3, using: &random)]
         settings.compressionMinimum = Bool.random(using: &random) ? 64 : nil
         return settings
     }

@@ -20,7 +20,7 @@ from .report import Report
 NETWORK_SECRET = bytes(range(32, 64))
 PASSPHRASE = "a passphrase for checks"
 SOME_SUITES = [Suite(2, 1, 1), Suite(1, 2, 2), Suite(2, 2, 3)]
-SECONDS_MAX = 240
+SECONDS_MAX = 420
 
 
 def stop(number: int, _) -> None:

@@ -18,6 +18,7 @@ from .records import FROM_INITIATOR, FROM_RESPONDER, RecordDirection
 from .suites import Suite, Taken
 
 PATIENCE = 10.0
+HANDSHAKE_SECONDS = 10
 
 
 class Ended(Exception):
@@ -215,11 +216,12 @@ class Node:
         """
         self.listener.settimeout(patience)
         connection, _ = self.listener.accept()
+        left_at = time.monotonic() + HANDSHAKE_SECONDS * (1 - secrets.randbelow(1 << 16) / (1 << 16) / 5)
         connection.settimeout(patience)
         try:
             return Session(connection, self._answer(connection, change_answer))
         except NotIntelligible:
-            self._discard(connection)
+            self._discard(connection, left_at)
             raise
         except BaseException:
             connection.close()
@@ -246,17 +248,13 @@ class Node:
             return side.established_anonymous()
         return side.read_last(*read_flight(side, read))
 
-    def _discard(self, connection: socket.socket) -> None:
-        """Reads on for a random time or amount and says nothing."""
-        deadline = time.monotonic() + 2 + 8 * secrets.randbelow(1 << 16) / (1 << 16)
-        left = 256 + secrets.randbelow(65_536 - 255)
+    def _discard(self, connection: socket.socket, deadline: float) -> None:
+        """Reads on until the handshake's time is over and says nothing."""
         try:
-            while left > 0 and time.monotonic() < deadline:
+            while time.monotonic() < deadline:
                 connection.settimeout(max(0.01, deadline - time.monotonic()))
-                part = connection.recv(left)
-                if not part:
+                if not connection.recv(1 << 16):
                     break
-                left -= len(part)
         except OSError:
             pass
         connection.close()

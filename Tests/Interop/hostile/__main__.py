@@ -11,9 +11,9 @@ from checks.__main__ import remove, stop
 from checks.nodes import RealNode
 from checks.report import Report
 
-from . import contents, dialled, flights, floods, records, resuming, unfolding, unread, updates
+from . import contents, dialled, flights, floods, records, resuming, strangers, unfolding, unread, updates
 
-SECONDS_MAX = 240
+SECONDS_MAX = 480
 
 
 def main() -> int:
@@ -41,9 +41,9 @@ SETTINGS = {
     "access.default": "allow", "access.anonymous": "true", "socks5.exit": "all", "socks5.exit-allow-private": "true",
 }
 PARTS = {
-    "flights": flights.check, "dialled": dialled.check, "records": records.check, "contents": contents.check,
-    "updates": updates.check, "resuming": resuming.check, "floods": floods.check, "unread": unread.check,
-    "unfolding": unfolding.check,
+    "strangers": strangers.check, "flights": flights.check, "dialled": dialled.check, "records": records.check,
+    "contents": contents.check, "updates": updates.check, "resuming": resuming.check, "floods": floods.check,
+    "unread": unread.check, "unfolding": unfolding.check,
 }
 
 

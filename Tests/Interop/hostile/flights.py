@@ -4,7 +4,7 @@ import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
 
-from checks.mutations import Mutations, is_refused
+from checks.mutations import HANDSHAKE, Mutations, is_refused
 from checks.nodes import RealNode
 from checks.report import Report, eventually, expect
 from gatepeer.flights import HEAD_BYTES, SEED_BYTES, Mask, minute_now
@@ -18,7 +18,7 @@ from gatepeer.suites import Suite
 from .changes import Change, cuts, doublings, flips, omissions
 from .watch import ESTABLISHED, FAILED, REFUSED, attack
 
-AT_ONCE = 160
+AT_ONCE = 240
 BODY_AND_TAG = 16
 OPENING = HEAD_BYTES + 32 + 1184 + BODY_AND_TAG
 LAST = HEAD_BYTES + 48 + 14 + 163 + 16 + BODY_AND_TAG
@@ -26,6 +26,7 @@ LAST = HEAD_BYTES + 48 + 14 + 163 + 16 + BODY_AND_TAG
 
 def check(report: Report, node: RealNode) -> None:
     mutations = Mutations(node, None)
+    node.set("handshake.timeout", HANDSHAKE)
     with attack(report, node, "changed flights of an initiator"):
         check_kind(report, mutations, "opening", mutations.first, OPENING)
         check_kind(report, mutations, "last flight", mutations.third, LAST)
@@ -37,6 +38,7 @@ def check(report: Report, node: RealNode) -> None:
         check_headers(report, node)
     with attack(report, node, "flights said again"):
         check_repeats(report, mutations)
+    node.set("handshake.timeout", "10s")
 
 
 def check_kind(report: Report, mutations: Mutations, name: str, kind, byte_count: int) -> None:

@@ -55,3 +55,5 @@ class Rules:
     # Flights
     masks_with_secret: bool = True
     remembers_seeds: bool = True
+    remembers_second_seeds: bool = True
+    """Those of the openings behind a retry, too."""

@@ -116,7 +116,7 @@ def _following(scene: Scene, state: State, known: Knowledge):
         if side.is_complete or _waits_for_twin(state, index):
             continue
         for header, body, seed in _offered(scene, state, index, known):
-            if seed and scene.rules.remembers_seeds and _is_refused(state, side, seed):
+            if seed and _is_refused(scene.rules, state, side, seed):
                 continue
             for after in side.taking(header, body, seed):
                 sides = state.sides[:index] + (after,) + state.sides[index + 1:]
@@ -148,9 +148,10 @@ def _offered(scene: Scene, state: State, index: int, known: Knowledge):
         for each in other.sent if each.op == "flight" and each.args[0] is side.expected_mask]
 
 
-def _is_refused(state: State, side: Side, seed: Term) -> bool:
-    """A worker takes an opening once; of a second one, behind a retry, the seed is not looked at."""
-    return side.phase == "opening" and not side.is_retried and any(
+def _is_refused(rules: Rules, state: State, side: Side, seed: Term) -> bool:
+    """A worker takes an opening once, one behind a retry, too."""
+    remembers = rules.remembers_second_seeds if side.is_retried else rules.remembers_seeds
+    return remembers and side.phase == "opening" and any(
         seed in each.taken for each in state.sides if each.part.node is side.part.node)
 
 

@@ -145,13 +145,27 @@ private final class LevelsPair {
         return bytes
     }
 
+    /// Lets time pass to the next deadline where a flight waits; `false` where none does.
+    private func wait() -> Bool {
+        guard dialler.isDeparting || acceptor.isDeparting,
+            let deadline = [dialler.nextDeadline, acceptor.nextDeadline].compactMap(\.self).min()
+        else { return false }
+        now = max(now, deadline)
+        dialler.deadlinePassed(at: now, events: &events)
+        acceptor.deadlinePassed(at: now, events: &events)
+        return true
+    }
+
     /// Seals and delivers until nothing moves.
     private func exchange() throws -> Int {
         var bytes = 0
         while true {
             dialler.seal(into: &toAcceptor, budget: .max >> 1)
             acceptor.seal(into: &toDialler, budget: .max >> 1)
-            guard toAcceptor.readableBytes + toDialler.readableBytes > 0 else { break }
+            guard toAcceptor.readableBytes + toDialler.readableBytes > 0 else {
+                if wait() { continue }
+                break
+            }
             bytes += toAcceptor.readableBytes
             acceptor.received(
                 &toAcceptor, at: now, wall: wall, admit: { _ in true }, into: &toDialler, events: &events)

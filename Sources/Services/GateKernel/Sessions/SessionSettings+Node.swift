@@ -13,6 +13,8 @@ extension SessionSettings {
         keyVolume = values[NodeSettings.keyVolume]
         keyUpdateTime = values[NodeSettings.keyUpdateTimeout]
         flightPadding = 0...values[NodeSettings.flightPadding]
+        flightDelay = values[NodeSettings.flightDelay]
+        flightPieces = values[NodeSettings.flightPieces]
         padding = values.padding
         noise = values.noise
         compressionMinimum = values[NodeSettings.compression] ? values[NodeSettings.compressionMinimum] : nil
