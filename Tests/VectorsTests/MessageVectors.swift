@@ -83,7 +83,7 @@ import Testing
             switch message {
             case .messageStart(let part, let head, let total):
                 MessageCodec.encodeMessageStart(part: part, head: head, total: total, into: &encoded)
-                step = assembly.start(part: part, head: head, total: total)
+                step = assembly.start(part: part, head: head, total: total, at: MonotonicInstant(nanoseconds: 0))
             case .messagePart(let part, let bytes):
                 MessageCodec.encodeMessagePart(part: part, bytes, into: &encoded)
                 step = assembly.add(part: part, bytes)

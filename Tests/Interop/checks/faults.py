@@ -28,7 +28,7 @@ def several(*sent) -> bytes:
 FAULTS = {
     "a type that is not there": bytes([33]),
     "a message cut off": encode(messages.Ping(1))[:-1],
-    "flag 4 of a message": several(MessageStart(1, UNKNOWN, 1, 4, 1, b"x")),
+    "a compressed message that is none": several(MessageStart(1, socks5.EXTENDER, 1, 4, 1, b"x")),
     "a message longer than it said": several(MessageStart(1, UNKNOWN, 1, 1, 2, b"x"), MessagePart(1, b"xx")),
     "a part of no message": several(MessagePart(1, b"x")),
     "an empty part": several(MessageStart(1, UNKNOWN, 1, 1, 2, b"x"), MessagePart(1, b"")),
