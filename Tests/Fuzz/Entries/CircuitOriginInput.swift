@@ -32,15 +32,19 @@ enum CircuitOriginInput {
             precondition(origin.phase == .open, "an honest relay connects")
         }
         let input = Array(bytes.dropFirst())
+        var byteCount = 0
         if let layer, mode & 1 == 0 {
             for region in CircuitHopInput.regions(of: input, upTo: layer.innerByteCount) {
                 let flag = mode & 8 == 0 ? CellFlag.forYou : .passOn
+                byteCount += layer.innerByteCount
                 origin.received(cell(of: region.bytes, layer, flag), at: now, wall: wall, into: &actions)
             }
         } else {
-            origin.received(CellInput.cells(of: input), at: now, wall: wall, into: &actions)
+            let cells = CellInput.cells(of: input)
+            byteCount = cells.readableBytes
+            origin.received(cells, at: now, wall: wall, into: &actions)
         }
-        check(actions, origin.phase, bytes.count)
+        check(actions, origin.phase, byteCount)
     }
 
     private static func check(_ actions: [CircuitAction], _ phase: CircuitOrigin.Phase, _ byteCount: Int) {
