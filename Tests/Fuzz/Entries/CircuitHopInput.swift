@@ -42,7 +42,8 @@ enum CircuitHopInput {
 
     private static let created = CellInput.piece([0, 0, 0, 3, CellKind.created.rawValue, 2, 0, 0, 1, 9])
 
-    private static func regions(of bytes: [UInt8], upTo bytesMax: Int) -> [ByteBuffer] {
+    /// Pieces of an input, each as long as its own header says.
+    static func regions(of bytes: [UInt8], upTo bytesMax: Int) -> [ByteBuffer] {
         var input = ByteBuffer(bytes: bytes)
         var regions: [ByteBuffer] = []
         while input.readableBytes > 0 {

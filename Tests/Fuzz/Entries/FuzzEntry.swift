@@ -9,16 +9,28 @@ package enum FuzzEntry: String, CaseIterable, Sendable {
     case flightHeader
     /// The three flights of the peer handshake, replaced or changed on their way.
     case handshakeFlights
+    /// What a worker's own payload says in a handshake: certificate, signature, proof of resumption.
+    case handshakePayloads
     /// The plaintext of an authentic record, as a standing session follows it.
     case sessionRecords
+    /// Records changed on their way, in reads of any size.
+    case recordBytes
+    /// Authentic records of a session while its keys are replaced.
+    case keyUpdates
+    /// Compressed messages, and what is to be compressed.
+    case compression
     /// What a link between two processes of a node received.
     case linkFrames
+    /// Frames before a link is open, to either side.
+    case linkOpenings
     /// The SOCKS5 negotiation, and what its two extenders say to each other.
     case socks5
     /// Cells as a circuit's destination gets them.
     case cells
     /// Cells and regions as a relay gets them.
     case circuitHop
+    /// Cells and regions as a circuit's origin gets them.
+    case circuitOrigin
     /// Identity bundles, workers' certificates and nodes' records.
     case certificates
     /// Messages of a Noise handshake.
@@ -46,11 +58,17 @@ package enum FuzzEntry: String, CaseIterable, Sendable {
         case .wireMessages: .immediate(WireMessageInput.run)
         case .flightHeader: .immediate(FlightHeaderInput.run)
         case .handshakeFlights: .immediate(HandshakeInput.run)
+        case .handshakePayloads: .immediate(HandshakePayloadInput.run)
         case .sessionRecords: .immediate(SessionInput.run)
+        case .recordBytes: .immediate(RecordInput.run)
+        case .keyUpdates: .immediate(KeyUpdateInput.run)
+        case .compression: .immediate(CompressionInput.run)
         case .linkFrames: .immediate(LinkInput.run)
+        case .linkOpenings: .immediate(LinkOpeningInput.run)
         case .socks5: .immediate(Socks5Input.run)
         case .cells: .immediate(CellInput.run)
         case .circuitHop: .immediate(CircuitHopInput.run)
+        case .circuitOrigin: .immediate(CircuitOriginInput.run)
         case .certificates: .immediate(CertificateInput.run)
         case .noiseMessages: .immediate(NoiseInput.run)
         case .storeRequests: .suspending(StoreInput.run)
@@ -75,11 +93,17 @@ package enum FuzzEntry: String, CaseIterable, Sendable {
         case .wireMessages: WireMessageInput.seeds
         case .flightHeader: FlightHeaderInput.seeds
         case .handshakeFlights: HandshakeInput.seeds
+        case .handshakePayloads: HandshakePayloadInput.seeds
         case .sessionRecords: SessionInput.seeds
+        case .recordBytes: RecordInput.seeds
+        case .keyUpdates: KeyUpdateInput.seeds
+        case .compression: CompressionInput.seeds
         case .linkFrames: try LinkInput.seeds()
+        case .linkOpenings: try LinkOpeningInput.seeds()
         case .socks5: Socks5Input.seeds
         case .cells: CellInput.seeds
         case .circuitHop: CircuitHopInput.seeds
+        case .circuitOrigin: CircuitOriginInput.seeds
         case .certificates: CertificateInput.seeds
         case .noiseMessages: try NoiseInput.seeds()
         case .storeRequests: try await StoreInput.seeds()

@@ -26,7 +26,7 @@ enum LinkInput {
         precondition(again == frame, "a frame says the same when it is written again")
     }
 
-    private static func written(_ frame: LinkFrame) throws -> ByteBuffer {
+    static func written(_ frame: LinkFrame) throws -> ByteBuffer {
         var output = ByteBuffer()
         try LinkFrameEncoder.encode(frame, into: &output)
         return output

@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 import GateSession
 import GateTestKit
@@ -33,7 +34,8 @@ enum SessionInput {
         precondition(!session.isSendable, "what may be sent fits the budget")
     }
 
-    private static func standing(_ clock: ManualClock) throws -> Session {
+    /// One side of a session between two nodes.
+    static func standing(_ clock: ManualClock, as role: SessionRole = .responder) throws -> Session {
         let (dialler, acceptor) = (TestNode.seeded(1), TestNode.seeded(2))
         var initiator = Handshake(
             dialling: acceptor.node, context: .peer, presence: .mutual(dialler.credentials),
@@ -45,6 +47,9 @@ enum SessionInput {
         _ = initiator.received(&back, wall: clock.wall, admit: { _ in true }, into: &there)
         let step = responder.received(&there, wall: clock.wall, admit: { _ in true }, into: &back)
         precondition(step == .complete, "an honest handshake completes")
+        if role == .initiator {
+            return try Session(initiator.finish(), environment: dialler.environment, at: clock.now)
+        }
         return try Session(responder.finish(), environment: acceptor.environment, at: clock.now)
     }
 

@@ -18,7 +18,7 @@ enum SettingsInput {
         }
     }
 
-    /// What `init` writes; the same with values set; a file with faults.
+    /// What `init` writes; the same with values set; files with faults.
     static let seeds: [[UInt8]] = {
         var settings = LocalSettings(directory: "/node")
         let plain = SettingsText.yaml(of: settings)
@@ -26,6 +26,7 @@ enum SettingsInput {
         settings.peers.advertise = [Endpoint(host: "example.org", port: 7700)]
         settings.extenders = ["one": "bin/one", "two": "/opt/two"]
         let short = "peers:\n  listen: [\"[::]:7700\"]\n  lisen: 3\nnode:\n  workers: 2\nlog: [a]\n"
-        return [plain, SettingsText.yaml(of: settings), short].map { Array($0.utf8) }
+        let twice = "log:\n  level: a\n  level:\n  - b\nnode: {}\nlog:\n  format: c\n"
+        return [plain, SettingsText.yaml(of: settings), short, twice].map { Array($0.utf8) }
     }()
 }
