@@ -56,6 +56,8 @@ struct KernelNode: Sendable {
     func set(_ key: SettingDefinition, _ value: String) async throws {
         _ = try await store.set(key.key, to: value, by: "test", expecting: nil)
         try await kernel.feed.fill()
+        // Handshakes that begin from now on follow it: each loop has taken it over.
+        for context in kernel.contexts { try await context.eventLoop.submit {}.get() }
     }
 
     /// Asks for a session, as an extender does.

@@ -184,7 +184,7 @@ import Testing
         var answered = try Answered(ada, ben)
 
         for place in order { answered.deliver(place == 0 ? answered.ending : answered.next) }
-        for _ in 0..<2 { answered.deliver(ByteBuffer(repeating: 3, count: 65_537)) }
+        answered.deliverNoise()
 
         #expect(answered.pair.diallerEvents.last == .closed(.recordRefused), "\(name)")
         let updates = answered.pair.diallerEvents.count { $0 == .keysUpdated(epoch: 1) }
@@ -202,7 +202,7 @@ import Testing
             answered.ending.setInteger(byte ^ 4, at: place)
 
             answered.deliver(answered.ending)
-            for _ in 0..<2 { answered.deliver(ByteBuffer(repeating: 3, count: 65_537)) }
+            answered.deliverNoise()
 
             #expect(answered.pair.diallerEvents == [.closed(.recordRefused)], "byte \(place)")
         }
@@ -234,5 +234,12 @@ private struct Answered: ~Copyable {
     mutating func deliver(_ bytes: ByteBuffer) {
         pair.toDialler = bytes
         pair.deliverToDialler()
+    }
+
+    /// Enough for a record of any length to be whole, then time for reading on after a refused one to end.
+    mutating func deliverNoise() {
+        deliver(ByteBuffer(repeating: 3, count: 65_537))
+        pair.clock.advance(by: .seconds(10))
+        pair.dialler.deadlinePassed(at: pair.clock.now, events: &pair.diallerEvents)
     }
 }
