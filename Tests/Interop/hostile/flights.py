@@ -18,7 +18,7 @@ from gatepeer.suites import Suite
 from .changes import Change, cuts, doublings, flips, omissions
 from .watch import ESTABLISHED, FAILED, REFUSED, attack
 
-AT_ONCE = 240
+AT_ONCE = 160
 BODY_AND_TAG = 16
 OPENING = HEAD_BYTES + 32 + 1184 + BODY_AND_TAG
 LAST = HEAD_BYTES + 48 + 14 + 163 + 16 + BODY_AND_TAG
