@@ -319,13 +319,19 @@ final class WorkerRegistry: Sendable {
         await register(again: row)
     }
 
+    /// All that waited when it began; between batches sessions have their turn.
     private func writeRefusals() async {
-        let refusals = state.withLock { Array($0.refusals.prefix(StoreLimit.batchRows)) }
-        guard !refusals.isEmpty else { return }
-        guard await attempt(.refusals, { try await store.noteRefusals(refusals) }) else { return }
-        state.withLock { $0.refusals.removeFirst(min(refusals.count, $0.refusals.count)) }
+        var left = state.withLock(\.refusals.count)
+        while left > 0 {
+            let batch = state.withLock { Array($0.refusals.prefix(min(left, StoreLimit.batchRows))) }
+            guard !batch.isEmpty, await attempt(.refusals, { try await store.noteRefusals(batch) }) else { return }
+            state.withLock { $0.refusals.removeFirst(min(batch.count, $0.refusals.count)) }
+            left -= batch.count
+            if left > 0 { await writeSessions() }
+        }
     }
 
+    /// As ``writeRefusals()``.
     private func writeSightings() async {
         var rest = state.withLock { $0.sightings.take() }[...]
         while !rest.isEmpty {
@@ -339,6 +345,7 @@ final class WorkerRegistry: Sendable {
                 return
             }
             rest = rest.dropFirst(batch.count)
+            if !rest.isEmpty { await writeSessions() }
         }
     }
 
