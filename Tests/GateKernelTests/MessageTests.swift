@@ -77,8 +77,13 @@ import Testing
         }
         #expect(taken(at: 2) == [])
         #expect(taken(at: 5) == [2, 5, 1, 3])
-        while delayed.hasRoom { delayed.hold(message(9), in: 0, until: at(99)) }
+        while delayed.hasRoom(for: 0) { delayed.hold(message(9), in: 0, until: at(99)) }
         #expect(taken(at: 99).count == DelayedMessages.countMax)
+        var large = message(9)
+        large.payload = ByteBuffer(repeating: 7, count: 1_000_000)
+        while delayed.hasRoom(for: 1_000_000) { delayed.hold(large, in: 0, until: at(99)) }
+        #expect(taken(at: 99).count == DelayedMessages.bytesMax / 1_000_000)
+        #expect(delayed.hasRoom(for: DelayedMessages.bytesMax))
     }
 
     /// Runs `body` with a replica at each of two nodes and a session between them.

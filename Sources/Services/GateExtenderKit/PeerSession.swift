@@ -49,7 +49,8 @@ public struct PeerSession: Sendable {
     ///   - compresses: whether the node may compress it. Not where secrets stand beside text of somebody else.
     ///   - delay: the node holds the message back for a random time of at most this, so that who watches can't tell what it
     ///     answers; rounded down to milliseconds. It may be overtaken, holds its bytes in the session's window meanwhile, and
-    ///     is lost where the session is suspended or ends before. A node holds 1,024 messages of a replica back at most.
+    ///     is lost where the session is suspended or ends before. A node holds back 1,024 messages and
+    ///     16 MiB of a replica at most.
     public func send(
         _ payload: ByteBuffer, priority: Priority = .bulk, compresses: Bool = true, delay: Duration = .zero
     ) async throws {

@@ -14,7 +14,8 @@ extension Attachment {
         }
         let isDelayed = message.delayMilliseconds > 0
         let outlet = outlet(to: session)
-        guard !isDelayed || delayed.hasRoom, count(message.payload.readableBytes, outlet) else {
+        let byteCount = message.payload.readableBytes
+        guard !isDelayed || delayed.hasRoom(for: byteCount), count(byteCount, outlet) else {
             return send(.receipt(LinkReceipt(id: message.id, session: message.session, status: .overloaded)))
         }
         if isDelayed { hold(message, in: session.epoch) } else { outlet.outlet.append(.message(message.forPeer)) }
