@@ -120,10 +120,10 @@ import Testing
                 }
                 #expect(message.payload == payload)
             }
-            let least = (count * 1_000_000 - UnfoldingAllowance.burstBytes - (3 << 20))
+            let least = (count * 1_000_000 - WorkAllowance.burstBytes - (3 << 20))
             #expect(
                 ContinuousClock.now - start
-                    > .seconds(1) * least / UnfoldingAllowance.bytesPerSecond)
+                    > .seconds(1) * least / WorkAllowance.bytesPerSecond)
         }
     }
 

@@ -84,24 +84,6 @@ import Testing
         #expect((4...8).contains(waits), "a megabyte takes a thirty-second of a second")
     }
 
-    @Test func `an allowance is used up at once or over time`() {
-        var allowance = UnfoldingAllowance()
-        let now = ManualClock().now
-        #expect(allowance.pause(at: now) == nil)
-        allowance.count(UnfoldingAllowance.burstBytes, at: now)
-        #expect(allowance.pause(at: now) == nil)
-        allowance.count(UnfoldingAllowance.bytesPerSecond, at: now)
-        #expect(allowance.pause(at: now) == now + .seconds(1))
-        #expect(allowance.pause(at: now + .seconds(1)) == nil)
-
-        allowance.count(1, at: now + .seconds(100))
-        let rest = UnfoldingAllowance.burstBytes - UnfoldingAllowance.messageBytesMin
-        allowance.count(rest, at: now + .seconds(100))
-        #expect(allowance.pause(at: now + .seconds(100)) == nil, "what was long ago is forgotten")
-        allowance.count(1, at: now + .seconds(100))
-        #expect(allowance.pause(at: now + .seconds(100)) != nil)
-    }
-
     @Test func `flags of receipts and priority stay`() throws {
         #expect(try sent(message(600, [.compressed, .receiptWanted, .interactive])) < 400)
     }

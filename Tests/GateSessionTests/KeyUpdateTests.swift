@@ -79,9 +79,7 @@ import Testing
 
     @Test func `who sealed enough asks, after a rest`() throws {
         var pair = try pair(.updating(volume: 100_000), .updating())
-        let open = SessionMessage.streamOpen(
-            alias: 1, id: StreamID(replica: 1, counter: 1), extender: SessionTests.extender, priority: .bulk, credit: 0)
-        pair.dialler.enqueue(open)
+        pair.dialler.enqueue(SessionTests.open(1))
         pair.dialler.enqueue(.streamData(alias: 1, ByteBuffer(repeating: 1, count: 60_000)))
         pair.pass(.seconds(1))
         pair.run()
@@ -252,8 +250,8 @@ private struct LoadedPair: ~Copyable {
 
     init(_ pair: consuming PeerPair) {
         self.pair = pair
-        self.pair.dialler.enqueue(LoadedPair.open(1))
-        self.pair.acceptor.enqueue(LoadedPair.open(2))
+        self.pair.dialler.enqueue(SessionTests.open(1))
+        self.pair.acceptor.enqueue(SessionTests.open(2))
         self.pair.run()
         self.pair.diallerEvents = []
         self.pair.acceptorEvents = []
@@ -326,10 +324,4 @@ private struct LoadedPair: ~Copyable {
     }
 
     private static func byte(_ offset: Int) -> UInt8 { UInt8(truncatingIfNeeded: offset &* 31 ^ offset >> 8) }
-
-    private static func open(_ alias: UInt32) -> SessionMessage {
-        .streamOpen(
-            alias: alias, id: StreamID(replica: 1, counter: UInt64(alias)), extender: SessionTests.extender,
-            priority: .bulk, credit: 0)
-    }
 }

@@ -15,7 +15,7 @@ import Testing
         return pair
     }
 
-    private func open(_ alias: UInt32, credit: UInt64 = 0, priority: Priority = .bulk) -> SessionMessage {
+    static func open(_ alias: UInt32, credit: UInt64 = 0, priority: Priority = .bulk) -> SessionMessage {
         .streamOpen(
             alias: alias, id: StreamID(replica: 1, counter: UInt64(alias)), extender: Self.extender,
             priority: priority, credit: credit)
@@ -70,7 +70,7 @@ import Testing
 
     @Test func `a stream carries its bytes in order and within credit`() throws {
         var pair = try pair()
-        pair.dialler.enqueue(open(1, credit: 100))
+        pair.dialler.enqueue(Self.open(1, credit: 100))
         pair.dialler.enqueue(.streamData(alias: 1, bytes(70_000)))
         pair.dialler.enqueue(.streamFinish(alias: 1))
         pair.run()
@@ -90,7 +90,7 @@ import Testing
 
     @Test func `a stream ends once both sides have consumed all and its alias is not used again`() throws {
         var pair = try pair()
-        pair.dialler.enqueue(open(1))
+        pair.dialler.enqueue(Self.open(1))
         pair.dialler.enqueue(.streamFinish(alias: 1))
         pair.run()
         pair.acceptor.enqueue(.streamFinish(alias: 1))
@@ -108,7 +108,7 @@ import Testing
 
     @Test func `a reset drops what waits and what is still on its way`() throws {
         var pair = try pair()
-        pair.dialler.enqueue(open(1))
+        pair.dialler.enqueue(Self.open(1))
         pair.run()
         pair.dialler.enqueue(.streamData(alias: 1, bytes(100_000)))
         pair.dialler.seal(into: &pair.toAcceptor, budget: 1)
@@ -124,7 +124,7 @@ import Testing
     @Test func `interactive bytes overtake bulk, and streams of a class share a record`() throws {
         var pair = try pair()
         for alias in [1, 3, 5] as [UInt32] {
-            pair.dialler.enqueue(open(alias, priority: alias == 5 ? .interactive : .bulk))
+            pair.dialler.enqueue(Self.open(alias, priority: alias == 5 ? .interactive : .bulk))
         }
         pair.run()
         pair.acceptorEvents = []
@@ -267,18 +267,18 @@ import Testing
 
     @Test func `an alias out of order closes the session with a reason`() throws {
         var pair = try pair()
-        pair.dialler.enqueue(open(5))
-        pair.dialler.enqueue(open(3))
+        pair.dialler.enqueue(Self.open(5))
+        pair.dialler.enqueue(Self.open(3))
 
         pair.run()
 
-        #expect(pair.acceptorEvents == [.message(open(5)), .closed(.protocolViolation)])
+        #expect(pair.acceptorEvents == [.message(Self.open(5)), .closed(.protocolViolation)])
         #expect(pair.diallerEvents == [.closed(.closedByPeer(.protocolViolation))])
     }
 
     @Test func `a side that says goodbye is heard and sends no more`() throws {
         var pair = try pair()
-        pair.dialler.enqueue(open(1))
+        pair.dialler.enqueue(Self.open(1))
         pair.dialler.enqueue(.streamData(alias: 1, bytes(1000)))
 
         pair.dialler.close(.goingAway, events: &pair.diallerEvents)

@@ -35,8 +35,8 @@ package struct Session: ~Copyable {
     package private(set) var traffic = TrafficCount()
     private var streams: StreamTable
     private var assembly = MessageAssembly()
-    var unfolding = UnfoldingAllowance()
-    /// Until when no record is read, since the last ones held much that was compressed.
+    var work = WorkAllowance()
+    /// Until when no record is read, since the last ones made much work.
     package private(set) var resumesReading: MonotonicInstant?
     /// When the record came that is being worked off, or the last one.
     private(set) var lastHeard: MonotonicInstant
@@ -198,7 +198,7 @@ package struct Session: ~Copyable {
         followNoise(at: now)
         resumesReading = nil
         while failure == nil {
-            if let end = unfolding.pause(at: now) {
+            if let end = work.pause(at: now) {
                 resumesReading = end
                 return nil
             }
@@ -276,6 +276,7 @@ package struct Session: ~Copyable {
         case .streamOpen(let alias, _, let extender, let priority, let credit):
             let failure = streams.receivedOpen(alias, of: extender, priority: priority, credit: credit)
             if let failure { return failure }
+            work.countStream(at: lastHeard)
             events.append(.message(message))
         case .streamCredit(let alias, let limit):
             guard streams.wasOpened(alias) else { return .protocolViolation }
@@ -301,7 +302,9 @@ package struct Session: ~Copyable {
             }
         case .streamResume(let alias, let resume):
             switch streams.receivedResume(alias, resume) {
-            case .accepted: events.append(.message(message))
+            case .accepted:
+                work.countStream(at: lastHeard)
+                events.append(.message(message))
             case .ignored: break
             case .refused(let failure): return failure
             }

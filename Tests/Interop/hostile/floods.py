@@ -24,8 +24,6 @@ FLOOD_SECONDS = 1.0
 HONEST_SECONDS = 1.0
 MIB = 1 << 20
 COMPRESSED = 4
-# Its allocator keeps what hundreds of thousands of streams took at once; more of them take no more.
-GROWTH_MIB = {"streams opened and reset": 256}
 
 
 def folded(byte_count: int) -> bytes:
@@ -55,7 +53,7 @@ def check(report: Report, node: RealNode) -> None:
         "the same for nobody": lambda number: unfolding(number, UNKNOWN),
     }
     for name, plaintext in floods.items():
-        with attack(report, node, f"a flood of {name}", GROWTH_MIB.get(name, 40)):
+        with attack(report, node, f"a flood of {name}", 40):
             with report.check(f"a flood of {name}: others are served meanwhile"):
                 expect_others_served(node, plaintext)
     with attack(report, node, "answers that nobody reads"):
