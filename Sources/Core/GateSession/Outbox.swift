@@ -11,6 +11,9 @@ struct Outbox {
     static let leastRoom = 64
     /// Bytes of control messages that may wait, as encoded: whoever makes us answer and does not read costs no more.
     static let controlBytesMax = 256 * 1024
+    /// While more waits than a few records, what comes is copied: a slice of a link's read keeps all of the read, up to a
+    /// hundred times its own bytes, and the peer may leave it for long.
+    static let sharedBytesMax = 256 * 1024
 
     private var control = Fifo<SessionMessage>()
     private var controlBytes = 0
@@ -45,6 +48,8 @@ struct Outbox {
 
     mutating func append(message: ExtenderMessage) {
         precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has its bound")
+        var message = message
+        message.payload = kept(message.payload)
         let key = MessageFlowKey(extender: message.extender, priority: message.priority)
         messageBytes += message.payload.readableBytes
         let isFirst = messages[key, default: MessageFlow()].append(message)
@@ -55,12 +60,12 @@ struct Outbox {
         precondition(new.readableBytes % WireLimits.cellBytes == 0, "cells come whole")
         guard new.readableBytes > 0 else { return }
         if cells.isEmpty { ring(.cells, of: nil, .bulk) }
-        cells.append(new)
+        cells.append(kept(new))
         cellBytes += new.readableBytes
     }
 
     mutating func append(data: ByteBuffer, of alias: UInt32, _ stream: inout StreamState) {
-        stream.waiting.append(data)
+        stream.waiting.append(kept(data))
         stream.waitingBytes += data.readableBytes
         streamBytes += data.readableBytes
         wake(alias, &stream)
@@ -78,6 +83,14 @@ struct Outbox {
 
     /// Drops everything: only what is appended after it will be sent.
     mutating func removeAll() { self = Outbox() }
+
+    /// The bytes as they wait: in a buffer of their own where they may wait long.
+    private func kept(_ bytes: ByteBuffer) -> ByteBuffer {
+        guard queuedBytes > Outbox.sharedBytesMax else { return bytes }
+        var own = ByteBuffer()
+        own.writeImmutableBuffer(bytes)
+        return own
+    }
 
     private mutating func ring(_ flow: TurnRing.Flow, of extender: ExtenderID?, _ priority: Priority) {
         if priority == .interactive { interactive.append(flow, of: extender) } else { bulk.append(flow, of: extender) }

@@ -16,7 +16,7 @@ MIB = 1 << 20
 ENDLESS = 1 << 62
 SECONDS = 5.0
 # Below the 75 s after which such a session ends; what is held is reached within the first of these seconds.
-MOST_MIB = {4: 48, 64: 64, 256: 200}
+MOST_MIB = {4: 32, 64: 32, 256: 48}
 
 
 def check(report: Report, node: RealNode) -> None:
