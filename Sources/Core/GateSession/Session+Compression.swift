@@ -31,7 +31,7 @@ extension Session {
         guard speaksOfCompression else { return nil }
         guard takes(message.extender) else { return message }
         guard let payload = PayloadCompression.restored(message.payload) else { return nil }
-        work.count(unfolded: payload.readableBytes, at: lastHeard)
+        count(unfolded: payload.readableBytes)
         var message = message
         message.payload = payload
         message.flags.remove(.compressed)

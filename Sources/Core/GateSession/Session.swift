@@ -35,7 +35,7 @@ package struct Session: ~Copyable {
     package private(set) var traffic = TrafficCount()
     private var streams: StreamTable
     private var assembly = MessageAssembly()
-    var work = WorkAllowance()
+    private var work = WorkAllowance()
     /// Until when no record is read, since the last ones made much work.
     package private(set) var resumesReading: MonotonicInstant?
     /// When the record came that is being worked off, or the last one.
@@ -198,7 +198,7 @@ package struct Session: ~Copyable {
         followNoise(at: now)
         resumesReading = nil
         while failure == nil {
-            if let end = work.pause(at: now) {
+            if let end = work.pause(at: now, shared: environment.work) {
                 resumesReading = end
                 return nil
             }
@@ -276,7 +276,7 @@ package struct Session: ~Copyable {
         case .streamOpen(let alias, _, let extender, let priority, let credit):
             let failure = streams.receivedOpen(alias, of: extender, priority: priority, credit: credit)
             if let failure { return failure }
-            work.countStream(at: lastHeard)
+            countStream()
             events.append(.message(message))
         case .streamCredit(let alias, let limit):
             guard streams.wasOpened(alias) else { return .protocolViolation }
@@ -303,7 +303,7 @@ package struct Session: ~Copyable {
         case .streamResume(let alias, let resume):
             switch streams.receivedResume(alias, resume) {
             case .accepted:
-                work.countStream(at: lastHeard)
+                countStream()
                 events.append(.message(message))
             case .ignored: break
             case .refused(let failure): return failure
@@ -315,6 +315,17 @@ package struct Session: ~Copyable {
             events.append(.message(message))
         }
         return nil
+    }
+
+    private mutating func countStream() {
+        work.countStream(at: lastHeard)
+        environment.work.countStream(at: lastHeard)
+    }
+
+    /// Counts a message that was unfolded to so many bytes.
+    mutating func count(unfolded byteCount: Int) {
+        work.count(unfolded: byteCount, at: lastHeard)
+        environment.work.count(unfolded: byteCount, at: lastHeard)
     }
 
     // MARK: Time and ends

@@ -52,6 +52,8 @@ package final class SessionEnvironment {
     package var settings: SessionSettings
     /// What all sessions sealed so far.
     package internal(set) var traffic = TrafficCount()
+    /// What work the peers of all sessions made of late.
+    var work = WorkAllowance(sessionCount: WorkAllowance.sessionsPerLoop)
     /// Where keys live.
     package let slab: SecretSlab
     /// Seeds, lengths of padding, noise and pieces, and moments.
