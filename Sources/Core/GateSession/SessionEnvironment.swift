@@ -1,3 +1,4 @@
+package import GateAccess
 package import GateCrypto
 package import GateModel
 package import GateWire
@@ -52,6 +53,10 @@ package final class SessionEnvironment {
     package var settings: SessionSettings
     /// What all sessions sealed so far.
     package internal(set) var traffic = TrafficCount()
+    /// How hard a puzzle openings are answered with.
+    package var puzzleLoad = PuzzleLoad()
+    /// What became of puzzles so far.
+    package internal(set) var puzzles = PuzzleCount()
     /// Where keys live.
     package let slab: SecretSlab
     /// Seeds, lengths of padding, noise and pieces, and moments.
