@@ -65,12 +65,14 @@ let modules = [
     Module(name: "GateModel", layer: .core),
     Module(name: "GateCrypto", layer: .core, uses: ["CSodium", "CBoring", "GateModel"], libraries: [crypto, nioCore]),
     Module(name: "GateWire", layer: .core, uses: ["CZlib", "GateModel", "GateCrypto"], libraries: [nioCore]),
-    Module(name: "GateSession", layer: .core, uses: ["GateModel", "GateCrypto", "GateWire"], libraries: [nioCore]),
+    Module(name: "GateAccess", layer: .core, uses: ["GateModel"]),
+    Module(
+        name: "GateSession", layer: .core, uses: ["GateModel", "GateCrypto", "GateWire", "GateAccess"],
+        libraries: [nioCore]),
     Module(
         name: "GateRelay", layer: .core, uses: ["GateModel", "GateCrypto", "GateWire", "GateSession"],
         libraries: [nioCore]),
     Module(name: "GateRouting", layer: .core, uses: ["GateModel", "GateCrypto", "GateWire"], libraries: [nioCore]),
-    Module(name: "GateAccess", layer: .core, uses: ["GateModel"]),
     Module(
         name: "GateLink", layer: .core, uses: ["GateModel"], libraries: [nioCore, protobuf], excluded: ["Protocol"]),
     Module(name: "GateStore", layer: .core, uses: ["GateModel", "GateAccess"]),

@@ -215,7 +215,8 @@ import Testing
 
     @Test(arguments: [
         SessionFailure.unintelligible, .handshakeFailed, .noCommonVersion, .certificateRefused, .notAdmitted,
-        .noCommonSuite(offered: SuiteOffers([2, 2, 2]), taken: SuiteOffers([4, 2, 2])),
+        .noCommonSuite(offered: SuiteOffers([2, 2, 2]), taken: SuiteOffers([4, 2, 2])), .puzzleUnsolved,
+        .puzzleTooHard(effort: 21),
         .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer(.protocolViolation),
         .closed(.protocolViolation),
     ])

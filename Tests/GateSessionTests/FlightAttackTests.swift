@@ -8,14 +8,20 @@ import Testing
 
 /// One handshake up to one of its flights.
 private struct Course: CustomTestStringConvertible {
-    let takesRetry: Bool
+    /// What the responder wants otherwise.
+    enum Retry: String, CaseIterable { case none, suite, puzzle, both }
+
+    let retry: Retry
     /// Counts the connection's flights from 1.
     let flight: Int
 
-    var testDescription: String { "flight \(flight) of a handshake \(takesRetry ? "with" : "without") a retry" }
+    var testDescription: String { "flight \(flight) of a handshake, retry: \(retry)" }
 
-    static let all =
-        (1...3).map { Course(takesRetry: false, flight: $0) } + (1...5).map { Course(takesRetry: true, flight: $0) }
+    static let all = Retry.allCases.flatMap { retry in
+        (1...(retry == .none ? 3 : 5)).map { Course(retry: retry, flight: $0) }
+    }
+
+    var takesRetry: Bool { retry != .none }
 
     /// Whether the initiator reads it.
     var isToDialler: Bool { flight.isMultiple(of: 2) }
@@ -24,15 +30,18 @@ private struct Course: CustomTestStringConvertible {
     func begin(_ ada: TestNode, _ ben: TestNode) -> PeerPair {
         var pair = PeerPair(ada, ben)
         pair.start()
-        for number in 1..<flight { number.isMultiple(of: 2) ? pair.deliverToDialler() : pair.deliverToAcceptor() }
+        for number in 1..<flight {
+            number.isMultiple(of: 2) ? pair.deliverToDialler() : pair.deliverToAcceptor()
+            pair.solve()
+        }
         return pair
     }
 
     func nodes() throws -> (TestNode, TestNode) {
-        let taken = takesRetry ? SuitePreferences(only: SuiteRetryTests.other) : .everything
-        return (
-            try TestNode(1, settings: .withoutPadding), try TestNode(2, suites: taken, settings: .withoutPadding)
-        )
+        let taken = retry == .suite || retry == .both ? SuitePreferences(only: SuiteRetryTests.other) : .everything
+        let ben = try TestNode(2, suites: taken, settings: .withoutPadding)
+        if retry == .puzzle || retry == .both { ben.load() }
+        return (try TestNode(1, settings: .withoutPadding), ben)
     }
 }
 
@@ -120,7 +129,7 @@ extension PeerPair {
     ) throws {
         guard course.flight > 2 else { return }
         let (ada, ben) = try course.nodes()
-        let earlier = Course(takesRetry: course.takesRetry, flight: course.flight - 2)
+        let earlier = Course(retry: course.retry, flight: course.flight - 2)
         let old = earlier.begin(ada, ben)
         let bytes = course.isToDialler ? old.toDialler : old.toAcceptor
         var pair = course.begin(ada, ben)

@@ -50,20 +50,54 @@ struct FlightForger {
         return changed
     }
 
-    /// A retry that no responder wrote.
-    func retry(to opening: FlightHeader, number: UInt8, suite: [UInt8], offers: [UInt8]) throws -> ByteBuffer {
+    /// The flight with one byte of its message replaced, which stands in front of the padding.
+    func messageChanged(
+        _ bytes: ByteBuffer, number: UInt8, _ place: Int, _ change: (UInt8) -> UInt8
+    ) throws -> ByteBuffer {
+        var rest = bytes
+        let prefix = FlightMask.seedByteCount + FlightHeader.byteCount + FlightMask.tagByteCount
+        guard let seed = bytes.getBytes(at: bytes.readerIndex, length: FlightMask.seedByteCount),
+            var changed = rest.readSlice(length: prefix)
+        else { throw NotAFlight() }
+        let mask = try mask(seed, number)
+        guard var body = mask.open(.body, rest), let byte = body.getInteger(at: place, as: UInt8.self) else {
+            throw NotAFlight()
+        }
+        body.setInteger(change(byte), at: place)
+        mask.seal(.body, body, into: &changed)
+        return changed
+    }
+
+    /// A flight of any header and message, without padding.
+    func flight(_ choices: FlightHeader, number: UInt8, message: [UInt8]) throws -> ByteBuffer {
+        var header = choices
+        header.messageBytes = message.count
+        header.bodyBytes = message.count
+        let seed = [UInt8](repeating: 6, count: FlightMask.seedByteCount)
+        let mask = try mask(seed, number)
+        var flight = ByteBuffer(bytes: seed)
+        mask.seal(.header, header.encoded, into: &flight)
+        mask.seal(.body, ByteBuffer(bytes: message), into: &flight)
+        return flight
+    }
+
+    /// A retry that no responder wrote, perhaps with a puzzle.
+    func retry(
+        to opening: FlightHeader, number: UInt8, suite: [UInt8], offers: [UInt8], puzzle: [UInt8] = []
+    ) throws -> ByteBuffer {
         var retry = opening
         retry.kind = .retry
         retry.versions = PeerVersions(only: opening.versions.highest)
         retry.suite = suite
         retry.offers = offers
-        retry.messageBytes = 0
+        retry.messageBytes = puzzle.count
         retry.bodyBytes = 100
         let seed = [UInt8](repeating: 7, count: FlightMask.seedByteCount)
         let mask = try mask(seed, number)
         var flight = ByteBuffer(bytes: seed)
         mask.seal(.header, retry.encoded, into: &flight)
-        mask.seal(.body, ByteBuffer(repeating: 0, count: 100), into: &flight)
+        mask.seal(
+            .body, ByteBuffer(bytes: puzzle + [UInt8](repeating: 0, count: 100 - puzzle.count)), into: &flight)
         return flight
     }
 }

@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 import GateTestKit
 import GateWire
@@ -173,13 +174,17 @@ import Testing
         #expect(Self.header.choices.count == FlightHeader.choicesByteCount)
     }
 
-    @Test func `a retry has these bytes, and no message`() {
+    @Test func `a retry has these bytes, and a puzzle or no message`() {
         var retry = Self.header
         (retry.kind, retry.versions, retry.suite, retry.messageBytes) = (.retry, PeerVersions(only: 2), [2, 1, 3], 0)
         #expect(retry.encoded.hexDump(format: .compact) == "220201010201030606" + "0e01c9c38007d00000")
         #expect(FlightHeader(retry.encoded) == retry)
-        retry.messageBytes = 1
-        #expect(FlightHeader(retry.encoded) == nil)
+        retry.messageBytes = Puzzle.byteCount
+        #expect(FlightHeader(retry.encoded) == retry)
+        for count in [1, Puzzle.byteCount - 1, Puzzle.byteCount + 1, 2000] {
+            retry.messageBytes = count
+            #expect(FlightHeader(retry.encoded) == nil)
+        }
     }
 
     @Test func `no truncation is read`() {

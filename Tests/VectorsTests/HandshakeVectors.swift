@@ -16,6 +16,8 @@ import Testing
         /// What the responder takes alone, where that is another.
         var taken: [UInt8]?
         var resumes = false
+        /// Whether the responder is under load.
+        var asksPuzzle = false
     }
 
     private static let kinds = [
@@ -25,6 +27,11 @@ import Testing
         Kind(name: "anonymous, network secret", isAnonymous: true, hasSecret: true),
         Kind(name: "mutual, retry", taken: [2, 2, 2]),
         Kind(name: "mutual, network secret, retry", hasSecret: true, taken: [1, 1, 3]),
+        Kind(name: "mutual, puzzle", asksPuzzle: true),
+        Kind(
+            name: "anonymous, network secret, retry with a puzzle", isAnonymous: true, hasSecret: true,
+            taken: [2, 2, 2],
+            asksPuzzle: true),
     ]
 
     private static let networkSecret = pattern(32, from: 0xc0)
@@ -42,6 +49,7 @@ import Testing
             try node(1, kind, only: kind.taken == nil, kind.suite, Self.randomness.initiator),
             try node(2, kind, only: true, kind.taken ?? kind.suite, Self.randomness.responder)
         )
+        if kind.asksPuzzle { ben.load() }
         var pair = PeerPair(ada, ben, isAnonymous: kind.isAnonymous, resumption: try claim(kind, ada))
         let flights = try flights(of: &pair)
         guard let session = pair.dialler.established?.session, pair.acceptor.established?.session == session,
@@ -71,6 +79,7 @@ import Testing
         while pair.toAcceptor.readableBytes + pair.toDialler.readableBytes > 0 {
             flights.append(pair.toAcceptor.readableBytes > 0 ? pair.toAcceptor : pair.toDialler)
             pair.toAcceptor.readableBytes > 0 ? pair.deliverToAcceptor() : pair.deliverToDialler()
+            pair.solve()
         }
         return flights
     }

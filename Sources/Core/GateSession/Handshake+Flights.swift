@@ -1,3 +1,4 @@
+import GateAccess
 import GateCrypto
 import GateModel
 import GateWire
@@ -11,7 +12,7 @@ extension Handshake {
         case .awaitingOpening: judgeOpening(header, wall: wall, admit: admit)
         case .awaitingAnswer where header.kind == .retry: judgeRetry(header)
         case .awaitingAnswer, .awaitingLast: judgeLater(header)
-        case .idle, .complete, .failed: fail()
+        case .idle, .solving, .complete, .failed: fail()
         }
     }
 
@@ -48,25 +49,12 @@ extension Handshake {
         return judgeSame(header)
     }
 
-    private mutating func judgeSame(_ header: FlightHeader) -> Step? {
+    mutating func judgeSame(_ header: FlightHeader) -> Step? {
         guard let opening = choices, header.pattern == opening.pattern, header.context == opening.context,
             let version = header.versions.only,
             self.version == nil ? opening.versions.contains(version) : version == self.version
         else { return fail() }
         self.version = version
-        return nil
-    }
-
-    /// A responder that takes another suite: once, and over a connection of its own only, for the suites of circuits
-    /// come from signed records.
-    private mutating func judgeRetry(_ header: FlightHeader) -> Step? {
-        guard !isRetried, header.context == .peer else { return fail() }
-        if let refusal = judgeSame(header) { return refusal }
-        guard header.suite != FlightHeader.noSuite else { return nil }
-        let taken = SuiteOffers(header.offers)
-        guard let favourite = choices?.suite, !taken.contains(favourite), taken.contains(header.suite),
-            let suite = NoiseSuite(numbers: header.suite), suites.takes(suite)
-        else { return fail() }
         return nil
     }
 
@@ -77,11 +65,11 @@ extension Handshake {
         do throws(NoiseFailure) {
             switch phase {
             case .awaitingOpening: return try receivedOpening(header, message, wall: wall, into: &output)
-            case .awaitingAnswer where header.kind == .retry: return try receivedRetry(header, into: &output)
+            case .awaitingAnswer where header.kind == .retry: return try receivedRetry(header, message, into: &output)
             case .awaitingAnswer:
                 return try receivedAnswer(header, message, wall: wall, admit: admit, into: &output)
             case .awaitingLast: return try receivedLast(header, message, wall: wall, admit: admit)
-            case .idle, .complete, .failed: return fail()
+            case .idle, .solving, .complete, .failed: return fail()
             }
         } catch { return fail(error) }
     }
@@ -92,13 +80,17 @@ extension Handshake {
         if prologue.isEmpty { prologue = [header.context.rawValue] }
         prologue += header.choices
         choices = header
-        guard let suite = NoiseSuite(numbers: header.suite), suites.takes(suite) else {
-            return try writeRetry(to: header, wall: wall, into: &output)
+        var message = message
+        if let refusal = judgeSolution(&message) { return refusal }
+        let effort = effort(for: header)
+        guard let suite = NoiseSuite(numbers: header.suite), suites.takes(suite), effort == 0 else {
+            return try writeRetry(to: header, header: answer(wall), effort: effort, into: &output)
         }
         noise = try makeNoise(suite, header)
         guard try noise?.readMessage(message).readableBytes == 0 else { return fail() }
         let answer = answer(wall)
         _ = try writeFlight(answer, payload: statement(in: answer), into: &output)
+        if header.context == .peer { answered = environment.puzzleLoad.answered() }
         switch header.pattern {
         case .mutual:
             phase = .awaitingLast
@@ -108,42 +100,6 @@ extension Handshake {
             phase = .complete
             return .complete
         }
-    }
-
-    /// The suite that was dialled is not taken here: names one that is, or that there is none.
-    private mutating func writeRetry(
-        to opening: FlightHeader, wall: UnixTime, into output: inout ByteBuffer
-    ) throws(NoiseFailure) -> Step {
-        let offered = SuiteOffers(opening.offers)
-        let failure = SessionFailure.noCommonSuite(offered: offered, taken: suites.offers)
-        guard !isRetried, opening.context == .peer else { return fail(failure) }
-        let suite = suites.answer(to: opening.suite, offering: offered)
-        var retry = answer(wall)
-        retry.kind = .retry
-        retry.suite = suite?.numbers ?? FlightHeader.noSuite
-        _ = try writeFlight(retry, payload: nil, into: &output)
-        guard let suite else { return fail(failure) }
-        isRetried = true
-        prologue += retry.choices
-        choices?.suite = suite.numbers
-        return .needsMore
-    }
-
-    /// Begins anew with the suite that the responder chose of ours.
-    private mutating func receivedRetry(
-        _ retry: FlightHeader, into output: inout ByteBuffer
-    ) throws(NoiseFailure) -> Step {
-        guard retry.suite != FlightHeader.noSuite else {
-            let taken = SuiteOffers(retry.offers)
-            guard suites.offers.unlike(taken) != nil else { return fail() }
-            return fail(.noCommonSuite(offered: suites.offers, taken: taken))
-        }
-        guard var opening = choices else { return fail() }
-        isRetried = true
-        opening.suite = retry.suite
-        choices = opening
-        prologue += retry.choices + opening.choices
-        return try open(opening, into: &output)
     }
 
     private mutating func receivedAnswer(
@@ -169,6 +125,7 @@ extension Handshake {
         if let refusal = judge(payload, of: header, expecting: nil, hash: hash, wall: wall, admit: admit) {
             return refusal
         }
+        if let answered = answered.take() { environment.puzzleLoad.completed(answered) }
         phase = .complete
         return .complete
     }

@@ -1,3 +1,4 @@
+import GateAccess
 package import GateCrypto
 package import GateModel
 package import GateWire
@@ -6,11 +7,14 @@ package import NIOCore
 /// One handshake of the peer protocol, either side: masked flights around a Noise handshake.
 ///
 ///     initiator   idle ──start──▶ awaitingAnswer ──answer holds, admitted──▶ complete      (mutual: writes the last)
-///                                   ▲      │ retry, the first time: writes an opening anew
-///                                   └──────┘
+///                                   ▲  ▲   │ retry, the first time: writes an opening anew
+///                                   │  └───┤
+///                                   │      │ one with a puzzle
+///                                   │      ▼
+///                                   └── solving      (solved: writes an opening anew)
 ///     responder   awaitingOpening ──opening holds──▶ awaitingLast ──last holds, admitted──▶ complete
 ///                   ▲      │             └─ anonymous, admitted ─▶ complete                (both write the answer)
-///                   └──────┘ suite not taken here, the first time: writes a retry
+///                   └──────┘ suite not taken here, or under load, the first time: writes a retry
 ///     any         ──header does not open, stale, seen──▶ failed (discard)   ──anything else──▶ failed
 ///
 /// Flights are numbered as they come on the connection: opening 1, answer 2, last 3; with a retry opening 1, retry 2,
@@ -20,12 +24,15 @@ package import NIOCore
 /// | --- | --- |
 /// | 32 | seed, fresh |
 /// | 34 | sealed ``FlightHeader`` |
-/// | n + 16 | sealed body: Noise message (none in a retry), then padding |
+/// | n + 16 | sealed body: message, then padding |
+///
+/// The message is Noise's; in a retry none, or a `Puzzle`; in the opening behind one the solution, then Noise's.
 ///
 /// Noise payloads (``FlightPayload``): openings none; answer and last the flight's choices (14 bytes), then the sender's
 /// certificate, with an ML-DSA key in it the sender's signature; in the last of a peer's handshake a ``ResumptionProof``
 /// may follow.
-/// Prologue: context ‖ choices of flight 1; with a retry ‖ choices of flights 2 and 3. Input beyond the last flight is
+/// Prologue: context ‖ choices of flight 1; with a retry ‖ choices of flight 2 ‖ its message ‖ choices of flight 3 ‖ the
+/// solution. Input beyond the last flight is
 /// left for the session.
 package struct Handshake: ~Copyable {
     /// What the caller does next. Bytes to send are appended to the output in any case.
@@ -40,7 +47,7 @@ package struct Handshake: ~Copyable {
         case failed(SessionFailure)
     }
 
-    enum Phase: Equatable { case idle, awaitingOpening, awaitingAnswer, awaitingLast, complete, failed }
+    enum Phase: Equatable { case idle, awaitingOpening, awaitingAnswer, solving, awaitingLast, complete, failed }
 
     /// Decides about a peer whose certificate holds (or that has none).
     package typealias Admission = (PeerClaim) -> Bool
@@ -64,6 +71,10 @@ package struct Handshake: ~Copyable {
     var flightCount: UInt8 = 0
     /// Whether a retry was sent or taken: there is one at most.
     var isRetried = false
+    /// The puzzle that a retry asked to solve, until it is.
+    var puzzle: Puzzle?
+    /// What the responder's answer counts as, until the other side has proven itself.
+    var answered: PuzzleLoad.Answer?
     /// The version that the responder chose, once it has.
     var version: UInt8?
     var noise: NoiseHandshake?
@@ -125,6 +136,7 @@ package struct Handshake: ~Copyable {
     ) -> Step {
         switch phase {
         case .awaitingOpening, .awaitingAnswer, .awaitingLast: break
+        case .solving: return discard()  // the other side has nothing to say before this side's opening
         case .idle, .complete, .failed: return fail()
         }
         let place = place(of: role == .initiator ? .toInitiator : .toResponder)
@@ -156,6 +168,7 @@ package struct Handshake: ~Copyable {
 
     mutating func fail(_ failure: SessionFailure = .handshakeFailed) -> Step {
         phase = .failed
+        puzzle = nil
         noise = nil
         return .failed(failure)
     }
@@ -169,6 +182,7 @@ package struct Handshake: ~Copyable {
 
     mutating func discard() -> Step {
         phase = .failed
+        puzzle = nil
         noise = nil
         return .discard
     }
@@ -190,24 +204,28 @@ package struct Handshake: ~Copyable {
     }
 
     /// The initiator's opening, with keys of its own.
-    mutating func open(_ header: FlightHeader, into output: inout ByteBuffer) throws(NoiseFailure) -> Step {
+    mutating func open(
+        _ header: FlightHeader, _ solution: [UInt8] = [], into output: inout ByteBuffer
+    ) throws(NoiseFailure) -> Step {
         guard let suite = NoiseSuite(numbers: header.suite) else { return fail() }
         noise = try makeNoise(suite, header)
-        return try writeFlight(header, payload: FlightPayload(), into: &output)
+        return try writeFlight(header, solution, payload: FlightPayload(), into: &output)
     }
 
-    /// Appends this side's next flight: a Noise message with the payload, or with `nil` none.
+    /// Appends this side's next flight: what stands first in its message, then a Noise message with the payload, or with
+    /// `nil`, in a retry, none.
     mutating func writeFlight(
-        _ choices: FlightHeader, payload: FlightPayload?, into output: inout ByteBuffer
+        _ choices: FlightHeader, _ first: [UInt8] = [], payload: FlightPayload?, into output: inout ByteBuffer
     ) throws(NoiseFailure) -> Step {
         var body = ByteBuffer()
         body.reserveCapacity(4096)
+        body.writeBytes(first)
         if let payload { try noise?.writeMessage(into: &body) { payload.bytes(signing: $0) } }
         var header = choices
         header.messageBytes = body.readableBytes
         let room = WireLimits.flightBodyBytesMax - body.readableBytes
         guard room >= 0 else { throw .oversized }
-        let least = payload == nil ? Handshake.retryPaddingBytes : 0
+        let least = payload == nil ? Handshake.retryBytes - body.readableBytes : 0
         body.writeRepeatingByte(
             0, count: min(room, least + environment.random(in: environment.settings.flightPadding)))
         header.bodyBytes = body.readableBytes
@@ -228,8 +246,9 @@ package struct Handshake: ~Copyable {
             dialled: dialled, secret: secret, direction: direction, number: flightCount + 1, slab: environment.slab)
     }
 
-    /// Padding of a retry beside the random one, so that it is about as long as an answer.
-    private static let retryPaddingBytes = 1_280
+    /// Bytes of a retry's body beside the random padding, a puzzle included: so that it is about as long as an answer, and
+    /// as long with a puzzle as without.
+    private static let retryBytes = 1_280
 }
 
 extension Presence {

@@ -1,3 +1,4 @@
+import GateAccess
 package import GateCrypto
 package import GateModel
 package import GateWire
@@ -9,6 +10,8 @@ package import NIOCore
 ///     handshaking ──holds──▶ established ──close, idle, fault──▶ closed
 ///          ├──fails─────────────────────────────────────────────▲
 ///          └──not intelligible──▶ discarding ──time is up──────────▲       (also from established: bad record)
+///
+/// While it handshakes, a dialler may be given a ``puzzle``: it waits for the driver to solve that, its time going on.
 ///
 /// What is not intelligible changes nothing of when the connection ends: at the deadline that its handshake has from its
 /// first moment on, however much comes, and whatever that is.
@@ -25,7 +28,8 @@ package import NIOCore
 /// 4. One timer at `nextDeadline`, asked again each time it fires: `deadlinePassed`; then as in 2 and 3.
 /// 5. While there is ``resumesReading``: keep what `received` left of its input, and read no more.
 /// 6. On `.closed`, the last event: `seal` once more, flush, close the connection.
-/// 7. While `isDiscarding`, read slowly: all that comes is thrown away.
+/// 7. While there is a ``puzzle``: solve it elsewhere, then ``solved(_:at:wall:into:events:)``; write `output`.
+/// 8. While `isDiscarding`, read slowly: all that comes is thrown away.
 package struct PeerConnection: ~Copyable {
     private struct Discarding {
         let until: MonotonicInstant
@@ -39,6 +43,8 @@ package struct PeerConnection: ~Copyable {
     private var discarding: Discarding?
     /// Flights that have not left yet; `nil` where none waits.
     private var departure: Departure?
+    /// What the answer to an anonymous dialler counts as, until the first of its records opens.
+    private var unproven: PuzzleLoad.Answer?
     /// Why the connection ends once its last flight has left.
     private var parting: SessionFailure?
     /// Whether flights may wait: those inside a circuit are cells of its relays' sessions.
@@ -80,6 +86,14 @@ package struct PeerConnection: ~Copyable {
     /// Whether a flight of this side waits to leave.
     package var isDeparting: Bool { departure != nil }
 
+    /// What this side has to solve before its handshake goes on, if anything.
+    package var puzzle: Puzzle? {
+        switch handshake {
+        case .some(let handshake): handshake.phase == .solving ? handshake.puzzle : nil
+        case .none: nil
+        }
+    }
+
     /// Starts the clock of the handshake; appends the dialler's first flight, unless that waits.
     package mutating func start(
         at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer, events: inout [PeerEvent]
@@ -100,6 +114,7 @@ package struct PeerConnection: ~Copyable {
     ) {
         // Whatever stands behind a flight that is to be answered is taken for the next, and is none.
         let start = output.writerIndex
+        if handshake != nil { environment.puzzleLoad.advance(to: now) }
         while input.readableBytes > 0,
             let step = handshake?.received(&input, wall: wall, admit: admit, into: &output)
         {
@@ -110,7 +125,19 @@ package struct PeerConnection: ~Copyable {
         {
             if failure == .recordRefused { discardRecords(at: now) } else { close(failure, into: &events) }
         }
+        countProof()
         if resumesReading == nil { input.moveReaderIndex(to: input.writerIndex) }
+    }
+
+    /// The ``puzzle`` is solved: `output` gets the second opening. Does nothing where there is none.
+    package mutating func solved(
+        _ solution: UInt64, at now: MonotonicInstant, wall: UnixTime, into output: inout ByteBuffer,
+        events: inout [PeerEvent]
+    ) {
+        let start = output.writerIndex
+        guard !isClosed, let step = handshake?.solved(solution, into: &output) ?? nil else { return }
+        hold(&output, from: start, at: now)
+        follow(step, at: now, into: &events)
     }
 
     /// Until when nothing is read: what stays in the input is given again, after ``deadlinePassed(at:events:)`` was called
@@ -245,8 +272,22 @@ package struct PeerConnection: ~Copyable {
         }
     }
 
+    /// An anonymous dialler proves that it has read the answer by its first record.
+    private mutating func countProof() {
+        guard let answer = unproven else { return }
+        let hasHeard =
+            switch session {
+            case .some(let session): session.hasHeard
+            case .none: false
+            }
+        guard hasHeard else { return }
+        environment.puzzleLoad.completed(answer)
+        unproven = nil
+    }
+
     private mutating func establish(at now: MonotonicInstant, into events: inout [PeerEvent]) {
         guard let finished = handshake.take() else { return }
+        unproven = finished.answered
         do throws(SecretMemoryFailure) {
             let session = try Session(finished.finish(), environment: environment, at: now)
             events.append(.established(session.established))

@@ -74,6 +74,9 @@ package struct Session: ~Copyable {
         noiseDue = noise.first(at: now, environment)
     }
 
+    /// Whether the other side has shown that it has the keys.
+    var hasHeard: Bool { opener.counter > 0 }
+
     private var settings: SessionSettings { environment.settings }
 
     /// Circuits hide what a session sends in cells of relays' sessions: noise is of direct ones only.
@@ -369,8 +372,9 @@ package struct Session: ~Copyable {
         case .limitExceeded: end(failure, telling: .limitExceeded)
         case .keyUpdateTimedOut: end(failure, telling: .idle)
         case .closed(let reason): end(failure, telling: reason)
-        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .recordRefused, .protocolViolation, .idle, .closedByPeer:
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard,
+            .certificateRefused, .notAdmitted, .handshakeTimedOut, .recordRefused, .protocolViolation, .idle,
+            .closedByPeer:
             end(failure, telling: .protocolViolation)
         }
     }

@@ -1,3 +1,4 @@
+package import GateAccess
 package import GateCrypto
 package import GateModel
 package import GateWire
@@ -54,6 +55,10 @@ package final class SessionEnvironment {
     package internal(set) var traffic = TrafficCount()
     /// What work the peers of all sessions made of late.
     var work = WorkAllowance(sessionCount: WorkAllowance.sessionsPerLoop)
+    /// How hard a puzzle openings are answered with.
+    package var puzzleLoad = PuzzleLoad()
+    /// What became of puzzles so far.
+    package internal(set) var puzzles = PuzzleCount()
     /// Where keys live.
     package let slab: SecretSlab
     /// Seeds, lengths of padding, noise and pieces, and moments.

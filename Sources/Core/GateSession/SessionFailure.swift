@@ -13,6 +13,10 @@ package enum SessionFailure: Error, Hashable, Sendable {
     /// Of some class of algorithms the responder takes none that the initiator offered. To an initiator that is what
     /// who answered says, not proven.
     case noCommonSuite(offered: SuiteOffers, taken: SuiteOffers)
+    /// The dialler brought no solution of the puzzle that it was asked for.
+    case puzzleUnsolved
+    /// The node that was dialled asks for a harder puzzle than any is solved.
+    case puzzleTooHard(effort: UInt8)
     /// The other side's certificate does not hold, or names another node than the one dialled.
     case certificateRefused
     /// Access control refused the other side.
@@ -38,8 +42,9 @@ package enum SessionFailure: Error, Hashable, Sendable {
     package var isAuthenticated: Bool {
         switch self {
         case .protocolViolation, .limitExceeded: true
-        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard,
+            .certificateRefused, .notAdmitted, .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut,
+            .closedByPeer, .closed:
             false
         }
     }
@@ -48,8 +53,8 @@ package enum SessionFailure: Error, Hashable, Sendable {
     package var isSilent: Bool {
         switch self {
         case .unintelligible, .handshakeTimedOut, .recordRefused: true
-        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted, .protocolViolation,
-            .limitExceeded, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
+        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard, .certificateRefused,
+            .notAdmitted, .protocolViolation, .limitExceeded, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             false
         }
     }

@@ -59,6 +59,10 @@ package enum NodeSettings {
     package static let handshakeFreeAttempts = SettingKey(
         "handshake.free-attempts", 2, in: 1...1_000_000,
         "How many connections one address may open in ten seconds before each costs it two seconds of waiting.")
+    package static let handshakePuzzleThreshold = SettingKey(
+        "handshake.puzzle-threshold", 1024, in: 0...1_000_000,
+        "How many answers to openings, given up by those who got them, in the time of `handshake.timeout` have a worker answer with puzzles. 0: it never does."
+    )
     package static let reputationEnabled = SettingKey(
         "reputation.enabled", true,
         "Whether faults cost reputation, and who has none left is banned until it has. Bans by hand hold either way.")
@@ -150,7 +154,7 @@ package enum NodeSettings {
     ]
     private static let handshake = [
         handshakeTimeout.definition, handshakeHalfOpen.definition, handshakePerAddress.definition,
-        handshakeFreeAttempts.definition,
+        handshakeFreeAttempts.definition, handshakePuzzleThreshold.definition,
         suiteKEM.definition, suiteCipher.definition, suiteHash.definition,
     ]
     private static let reputation = [

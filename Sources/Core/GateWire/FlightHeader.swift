@@ -1,3 +1,4 @@
+import GateCrypto
 package import NIOCore
 
 /// What a handshake flight says before its body: fixed size, sealed, never seen on the wire.
@@ -12,7 +13,7 @@ package import NIOCore
 /// | 3 | offers: a bit for each KEM, AEAD, hash that the sender takes (1 << number) |
 /// | 4 | minutes since 1970, UTC |
 /// | 2 | bytes of the body's plaintext, padding included |
-/// | 2 | bytes of it that are the Noise message; the rest is padding |
+/// | 2 | bytes of it that are the message: Noise's, or a retry's puzzle or nothing; the rest is padding |
 ///
 /// Everything before the two lengths is the *choices*: part of the prologue (first flights and a retry) or of the payload
 /// (later ones), so that no change of them survives the handshake.
@@ -21,8 +22,8 @@ package struct FlightHeader: Hashable, Sendable {
     package enum Kind: UInt8, Sendable {
         /// A Noise message is in its body.
         case handshake = 1
-        /// The responder takes another suite than the one dialled: the header's, or with ``FlightHeader/noSuite`` none
-        /// that was offered. Nothing but padding is in its body.
+        /// The responder wants an opening anew: with another suite than the one dialled, the header's (or with
+        /// ``FlightHeader/noSuite`` none that was offered), with the solution of the `Puzzle` in its body, or both.
         case retry = 2
     }
 
@@ -54,7 +55,7 @@ package struct FlightHeader: Hashable, Sendable {
     package var minute: UInt32
     /// Bytes of the body's plaintext.
     package var bodyBytes: Int
-    /// Bytes of it that are the Noise message.
+    /// Bytes of it that are the message, in front of the padding.
     package var messageBytes: Int
 
     package init(
@@ -87,7 +88,7 @@ package struct FlightHeader: Hashable, Sendable {
     }
 
     /// Reads a whole header; `nil` for impossible versions, another kind, pattern or context, or impossible
-    /// lengths; a retry has no message.
+    /// lengths; a retry has a puzzle or no message.
     package init?(_ bytes: ByteBuffer) {
         var rest = bytes
         guard rest.readableBytes == FlightHeader.byteCount,
@@ -96,7 +97,8 @@ package struct FlightHeader: Hashable, Sendable {
             let pattern = Pattern(rawValue: pattern), let context = HandshakeContext(rawValue: context),
             let suite = rest.readBytes(length: 3), let offers = rest.readBytes(length: 3),
             let (minute, body, message) = rest.readMultipleIntegers(as: (UInt32, UInt16, UInt16).self),
-            message <= body, Int(body) <= WireLimits.flightBodyBytesMax, kind == .handshake || message == 0
+            message <= body, Int(body) <= WireLimits.flightBodyBytesMax,
+            kind == .handshake || message == 0 || Int(message) == Puzzle.byteCount
         else { return nil }
         self.init(
             versions: versions, kind: kind, pattern: pattern, context: context, suite: suite, offers: offers,

@@ -39,6 +39,9 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     /// Why the machine ended the connection: closing the channel tells of its end before it returns.
     private var ending: SessionFailure?
+    private let solver: PuzzleSolver
+    /// The puzzle that the handshake waits for.
+    private var solving: PuzzleWork?
     /// Reads what nobody wants, once that is so.
     private var drain: SlowDrain?
 
@@ -47,7 +50,10 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     /// A buffer larger than this is given back when nothing waits, so that an idle connection is small.
     static let keptBytes = 2048
 
-    package init(connection: consuming PeerConnection, delegate: any PeerChannelDelegate) {
+    package init(
+        connection: consuming PeerConnection, delegate: any PeerChannelDelegate, solver: PuzzleSolver = .shared
+    ) {
+        self.solver = solver
         self.connection = connection
         self.delegate = delegate
     }
@@ -123,6 +129,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
         if input.readableBytes > 0 { kept = input }
         sendOutput(context)
         if connection.isDiscarding, drain == nil { drain = SlowDrain(context) }
+        followPuzzle(context)
         hasten(context)
         report()
     }
@@ -176,6 +183,33 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
         output = ByteBuffer()
     }
 
+    /// Has a puzzle solved that the connection was given; abandons one that it has no more.
+    private func followPuzzle(_ context: ChannelHandlerContext) {
+        guard let puzzle = connection.puzzle else { return abandonPuzzle() }
+        guard solving == nil else { return }
+        let work = PuzzleWork(puzzle)
+        solving = work
+        solver.solve(work, on: context.eventLoop).assumeIsolated().whenSuccess { solution in
+            if let solution { self.solved(solution) }
+        }
+    }
+
+    private func abandonPuzzle() {
+        solving?.abandon()
+        solving = nil
+    }
+
+    private func solved(_ solution: UInt64) {
+        guard let context, !hasEnded, solving != nil else { return }
+        solving = nil
+        output.clear()
+        connection.solved(
+            solution, at: SystemClock.now(), wall: SystemClock.wall(), into: &output, events: &events)
+        sendOutput(context)
+        hasten(context)
+        report()
+    }
+
     private func report() {
         guard !events.isEmpty else { return }
         var batch: [PeerEvent] = []
@@ -209,6 +243,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     private func end(_ failure: SessionFailure) {
         guard !hasEnded else { return }
         hasEnded = true
+        abandonPuzzle()
         timer?.cancel()
         timer = nil
         delegate.closed(ending ?? failure)

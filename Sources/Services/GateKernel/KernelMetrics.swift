@@ -11,6 +11,11 @@ struct KernelMetrics: Sendable {
     let keyUpdates = KernelCounter("gate.sessions.key_updates")
     let sessionsRefused = KernelCounter("gate.sessions.refused")
     let handshakesFailed = KernelCounter("gate.handshakes.failed")
+    let puzzlesAsked = KernelCounter("gate.handshakes.puzzles", [("result", "asked")])
+    let puzzlesAccepted = KernelCounter("gate.handshakes.puzzles", [("result", "accepted")])
+    let puzzlesWrong = KernelCounter("gate.handshakes.puzzles", [("result", "wrong")])
+    let puzzlesSolved = KernelCounter("gate.handshakes.puzzles", [("result", "solved")])
+    let puzzlesTooHard = KernelCounter("gate.handshakes.puzzles", [("result", "too_hard")])
     let connectionsAccepted = KernelCounter("gate.connections.accepted")
     /// Connections that got no handshake, by why.
     let connectionsRefused = Dictionary(
@@ -31,6 +36,7 @@ struct KernelMetrics: Sendable {
     let sessions = KernelGauge("gate.sessions")
     let suspended = KernelGauge("gate.sessions.suspended")
     let handshakes = KernelGauge("gate.handshakes")
+    let puzzleEffort = KernelGauge("gate.handshakes.puzzle_effort")
     let circuits = KernelGauge("gate.circuits")
     let extenders = KernelGauge("gate.extenders")
     let unlockedBytes = KernelGauge("gate.secret.unlocked.bytes")
@@ -40,6 +46,15 @@ struct KernelMetrics: Sendable {
         realBytes.add(Int(clamping: traffic.real))
         paddingBytes.add(Int(clamping: traffic.padding))
         noiseBytes.add(Int(clamping: traffic.noise))
+    }
+
+    /// Adds what became of puzzles.
+    func count(_ puzzles: PuzzleCount) {
+        puzzlesAsked.add(Int(clamping: puzzles.asked))
+        puzzlesAccepted.add(Int(clamping: puzzles.accepted))
+        puzzlesWrong.add(Int(clamping: puzzles.wrong))
+        puzzlesSolved.add(Int(clamping: puzzles.solved))
+        puzzlesTooHard.add(Int(clamping: puzzles.tooHard))
     }
 }
 

@@ -121,7 +121,8 @@ extension RunningKernel {
     ) throws -> [LoopContext] {
         let seeds = SharedSeedWindow()
         var contexts: [LoopContext] = []
-        for eventLoop in group.makeIterator() {
+        let eventLoops = Array(group.makeIterator())
+        for eventLoop in eventLoops {
             let slab: SecretSlab
             do { slab = try SecretSlab() } catch { throw KernelFailure.noProtectedMemory }
             let environment = SessionEnvironment(
@@ -129,7 +130,8 @@ extension RunningKernel {
                 versions: configuration.versions, slab: slab, random: FastRandom(),
                 remember: { seeds.remember($0, minute: $1, now: $2) })
             environment.otherSecrets = configuration.otherSecrets
-            let context = LoopContext(eventLoop: eventLoop, environment: environment, random: FastRandom())
+            let context = LoopContext(
+                eventLoop: eventLoop, environment: environment, random: FastRandom(), loopCount: eventLoops.count)
             context.apply(settings)
             contexts.append(context)
         }

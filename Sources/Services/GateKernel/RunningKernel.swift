@@ -104,20 +104,22 @@ struct RunningKernel: Sendable {
     }
 
     private func keepGauges() async {
+        var watch = PuzzleWatch()
         while !Task.isCancelled {
             kernel.metrics.sessions.record(kernel.sessionCount)
             kernel.metrics.suspended.record(kernel.suspendedCount)
             kernel.metrics.handshakes.record(host.gate.halfOpenCount)
             kernel.metrics.extenders.record(kernel.attachments().count)
-            var (parties, unlockedBytes) = (0, 0)
+            var (parties, unlockedBytes, effort) = (0, 0, UInt8(0))
             for context in contexts {
-                let held = try? await context.eventLoop.submit {
-                    (context.partyCount, context.environment.slab.unlockedBytes, context.takeTraffic())
-                }.get()
-                guard let held else { continue }
-                (parties, unlockedBytes) = (parties + held.0, unlockedBytes + held.1)
-                kernel.metrics.count(held.2)
+                guard let held = try? await context.eventLoop.submit({ LoopFigures(context) }).get() else { continue }
+                (parties, unlockedBytes) = (parties + held.parties, unlockedBytes + held.unlockedBytes)
+                effort = max(effort, held.effort)
+                kernel.metrics.count(held.traffic)
+                kernel.metrics.count(held.puzzles)
             }
+            kernel.metrics.puzzleEffort.record(Int(effort))
+            tell(watch.seen(effort: effort, at: SystemClock.now()))
             kernel.metrics.circuits.record(parties)
             kernel.metrics.unlockedBytes.record(unlockedBytes)
             kernel.load.withLock {
@@ -126,6 +128,17 @@ struct RunningKernel: Sendable {
             }
             await drain.moveOn()
             try? await Task.sleep(for: RunningKernel.gaugeInterval)
+        }
+    }
+
+    private func tell(_ change: PuzzleWatch.Change?) {
+        switch change {
+        case .begun:
+            kernel.logger.notice(
+                "Many handshakes are given up after their answer: openings are answered with puzzles from now on (setting handshake.puzzle-threshold)"
+            )
+        case .ended: kernel.logger.notice("Openings are answered without puzzles again")
+        case nil: break
         }
     }
 
@@ -166,5 +179,22 @@ struct RunningKernel: Sendable {
             extenders: kernel.extenderDescriptions, handshakes: host.gate.halfOpenCount,
             draining: host.gate.isDraining,
             secretMemory: Set(memory).sorted().joined(separator: ", "))
+    }
+}
+
+/// What is shown of one event loop, once a second. Made on the loop.
+private struct LoopFigures {
+    let parties: Int
+    let unlockedBytes: Int
+    let traffic: TrafficCount
+    let puzzles: PuzzleCount
+    let effort: UInt8
+
+    init(_ context: LoopContext) {
+        parties = context.partyCount
+        unlockedBytes = context.environment.slab.unlockedBytes
+        traffic = context.takeTraffic()
+        puzzles = context.takePuzzles()
+        effort = context.puzzleEffort()
     }
 }

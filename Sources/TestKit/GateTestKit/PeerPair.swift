@@ -1,3 +1,4 @@
+import GateCrypto
 package import GateModel
 package import GateSession
 package import GateWire
@@ -74,13 +75,20 @@ package struct PeerPair: ~Copyable {
         dialler.seal(into: &toAcceptor, budget: .max >> 1)
     }
 
-    /// Seals what waits and delivers, both ways, until nothing moves.
+    /// Solves the puzzle that the dialler was given, if it was.
+    package mutating func solve() {
+        guard let solution = dialler.puzzle?.solution(in: 0...UInt64.max) else { return }
+        dialler.solved(solution, at: clock.now, wall: clock.wall, into: &toAcceptor, events: &diallerEvents)
+    }
+
+    /// Seals what waits and delivers, and solves, both ways, until nothing moves.
     package mutating func run() {
         repeat {
             dialler.seal(into: &toAcceptor, budget: .max >> 1)
             acceptor.seal(into: &toDialler, budget: .max >> 1)
             if toAcceptor.readableBytes > 0 { deliverToAcceptor() }
             if toDialler.readableBytes > 0 { deliverToDialler() }
+            solve()
         } while toAcceptor.readableBytes + toDialler.readableBytes > 0
     }
 

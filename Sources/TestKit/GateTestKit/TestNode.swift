@@ -1,3 +1,4 @@
+import GateAccess
 package import GateCrypto
 package import GateModel
 package import GateSession
@@ -39,6 +40,18 @@ package struct TestNode {
             sharedSecret: sharedSecret, versions: versions, suites: suites, settings: settings, slab: try SecretSlab(),
             random: FastRandom(seed: [UInt8](repeating: number, count: 32)), entropy: entropy,
             remember: { window.window.remember($0, minute: $1, now: $2) })
+    }
+}
+
+extension TestNode {
+    /// How many answers have to be given up at a node before one more matters little.
+    package static let puzzleThreshold = 1024
+
+    /// Has as many answers given up here as make the node ask for puzzles of the least effort, or of so many bits more.
+    package func load(doublings: Int = 0, at now: MonotonicInstant = ManualClock().now) {
+        environment.puzzleLoad.threshold = TestNode.puzzleThreshold
+        environment.puzzleLoad.advance(to: now)
+        for _ in 0..<TestNode.puzzleThreshold << doublings { _ = environment.puzzleLoad.answered() }
     }
 }
 

@@ -1,3 +1,4 @@
+import GateCrypto
 import GateWire
 import NIOCore
 
@@ -8,7 +9,10 @@ enum FlightHeaderInput {
         guard let header = FlightHeader(bytes) else { return }
         precondition(header.encoded == bytes, "one encoding")
         precondition(header.messageBytes <= header.bodyBytes, "a message lies in its body")
-        precondition(header.kind == .handshake || header.messageBytes == 0, "a retry has no message")
+        precondition(
+            header.kind == .handshake || [0, Puzzle.byteCount].contains(header.messageBytes),
+            "a retry has a puzzle at most"
+        )
         precondition(header.bodyBytes <= WireLimits.flightBodyBytesMax, "a body is bounded")
     }
 
@@ -24,5 +28,8 @@ enum FlightHeaderInput {
         FlightHeader(
             versions: PeerVersions(only: 2), kind: .retry, pattern: .mutual, context: .peer,
             suite: FlightHeader.noSuite, offers: [4, 2, 8], minute: 30_000_000, bodyBytes: 1400),
+        FlightHeader(
+            versions: PeerVersions(only: 2), kind: .retry, pattern: .mutual, context: .peer,
+            suite: [1, 1, 1], offers: [6, 6, 14], minute: 30_000_000, bodyBytes: 1400, messageBytes: Puzzle.byteCount),
     ].map(\.encoded.bytes)
 }

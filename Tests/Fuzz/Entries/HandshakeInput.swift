@@ -8,15 +8,14 @@ import NIOCore
 ///
 /// | bytes | what |
 /// | --- | --- |
-/// | 1 | which flight of eight (÷ 2): three without a retry, five with; whether it is replaced (even) or overlaid (odd) |
+/// | 1 | which flight of 13 (÷ 2): three without a retry, five with one for a suite, five with one for a puzzle; whether it is replaced (even) or overlaid (odd) |
 /// | 2 | overlaid: from which byte on, big-endian, modulo the flight's length |
 /// | … | the bytes |
 enum HandshakeInput {
     static func run(_ bytes: [UInt8]) {
         guard let mode = bytes.first else { return }
-        let takesRetry = Int(mode / 2) % 8 >= 3
-        let flight = takesRetry ? Int(mode / 2) % 8 - 3 : Int(mode / 2) % 8
-        var pair = begin(takesRetry: takesRetry, flight)
+        let (retry, flight) = course(Int(mode / 2) % 13)
+        var pair = begin(retry, flight)
         let isToDialler = flight % 2 == 1
         let honest = isToDialler ? pair.toDialler : pair.toAcceptor
         let changed =
@@ -29,20 +28,37 @@ enum HandshakeInput {
         pair.run()
 
         if !isHonest { precondition(pair.acceptor.established == nil, "a changed flight makes no session") }
-        let isLast = flight == (takesRetry ? 4 : 2)
+        let isLast = flight == (retry == .none ? 2 : 4)
         if !isHonest, !isLast { precondition(pair.dialler.established == nil, "nor for the other side") }
     }
 
+    /// What the responder wants otherwise.
+    private enum Retry { case none, suite, puzzle }
+
+    private static func course(_ number: Int) -> (Retry, flight: Int) {
+        switch number {
+        case ..<3: (.none, number)
+        case ..<8: (.suite, number - 3)
+        default: (.puzzle, number - 8)
+        }
+    }
+
     /// Two nodes with a flight of theirs, counted from 0, under way.
-    private static func begin(takesRetry: Bool, _ flight: Int) -> PeerPair {
+    private static func begin(_ retry: Retry, _ flight: Int) -> PeerPair {
         let ben = TestNode.seeded(2)
-        if takesRetry {
+        switch retry {
+        case .none: break
+        case .suite:
             ben.environment.suites = SuitePreferences(
                 only: NoiseSuite(kem: .mlkem1024, cipher: .chaChaPoly, hash: .blake2b))
+        case .puzzle: ben.load()
         }
         var pair = PeerPair(.seeded(1), ben)
         pair.start()
-        for number in 0..<flight { number % 2 == 1 ? pair.deliverToDialler() : pair.deliverToAcceptor() }
+        for number in 0..<flight {
+            number % 2 == 1 ? pair.deliverToDialler() : pair.deliverToAcceptor()
+            pair.solve()
+        }
         return pair
     }
 
@@ -56,10 +72,11 @@ enum HandshakeInput {
 
     /// Honest openings and a retry, and overlays at the places where something else begins.
     static var seeds: [[UInt8]] {
-        let opening = begin(takesRetry: false, 0).toAcceptor.bytes
-        let retry = begin(takesRetry: true, 1).toDialler.bytes
+        let opening = begin(.none, 0).toAcceptor.bytes
+        let retry = begin(.suite, 1).toDialler.bytes
+        let puzzle = begin(.puzzle, 1).toDialler.bytes
         let places: [[UInt8]] = [[0, 0], [0, 32], [0, 66], [4, 0]]
-        return [[0] + opening, [2] + opening, [6] + opening, [8] + retry, [2] + retry]
-            + stride(from: 1, to: 16, by: 2).flatMap { mode in places.map { [UInt8(mode)] + $0 + [0xff, 0] } }
+        return [[0] + opening, [2] + opening, [6] + opening, [8] + retry, [2] + retry, [18] + puzzle, [8] + puzzle]
+            + stride(from: 1, to: 26, by: 2).flatMap { mode in places.map { [UInt8(mode)] + $0 + [0xff, 0] } }
     }
 }

@@ -1,3 +1,4 @@
+import GateCrypto
 import GateModel
 import GateSession
 import GateTestKit
@@ -35,6 +36,8 @@ final class SimulatedConnection {
     private(set) var isOver = false
     /// Key updates that were heard of.
     private(set) var updates = 0
+    /// Puzzles that were solved.
+    private(set) var solved = 0
     /// Bytes that came to extenders.
     private(set) var carried = 0
 
@@ -94,9 +97,19 @@ final class SimulatedConnection {
 
     // MARK: The wire and time
 
-    /// Seals so much of what one side has waiting.
-    func seal(_ side: Int, budget: Int) {
+    /// Solves the puzzle that the dialler was given, if it was.
+    private func solve(at now: MonotonicInstant, wall: UnixTime) {
+        guard !isOver, let solution = dialler.puzzle?.solution(in: 0...UInt64.max) else { return }
+        var events: [PeerEvent] = []
+        dialler.solved(solution, at: now, wall: wall, into: &toAcceptor.bytes, events: &events)
+        solved += 1
+        take(events, 0, at: now)
+    }
+
+    /// Seals so much of what one side has waiting, a puzzle's solution first.
+    func seal(_ side: Int, budget: Int, at now: MonotonicInstant, wall: UnixTime) {
         if side == 0 {
+            solve(at: now, wall: wall)
             dialler.seal(into: &toAcceptor.bytes, budget: budget)
         } else {
             acceptor.seal(into: &toDialler.bytes, budget: budget)
@@ -178,7 +191,7 @@ final class SimulatedConnection {
                         enqueue(side, ends[side].done(alias))
                     }
                 }
-                seal(side, budget: .max >> 1)
+                seal(side, budget: .max >> 1, at: now, wall: side == 0 ? wall.0 : wall.1)
                 let waiting = side == 0 ? toAcceptor.bytes.readableBytes : toDialler.bytes.readableBytes
                 if waiting > 0 { moved = true }
                 deliver(1 - side, atMost: .max >> 1, at: now, wall: side == 0 ? wall.1 : wall.0)

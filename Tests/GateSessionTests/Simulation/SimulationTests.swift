@@ -1,4 +1,5 @@
 import Foundation
+import GateAccess
 import GateModel
 import GateSession
 import GateTestKit
@@ -29,6 +30,7 @@ import Testing
         if count >= 500 {
             // The schedule reaches what it is for.
             #expect(sum.connections > Int(count) && sum.ended > 0 && sum.updates > 0 && sum.cuts > 0)
+            #expect(sum.solved > 0)
             #expect(sum.carried > Int(count) * 1000)
         }
     }
@@ -51,6 +53,7 @@ private final class Simulation {
         /// Connections that ended since they were silent or late.
         var ended = 0
         var updates = 0
+        var solved = 0
         var carried = 0
 
         static func += (sum: inout Sum, more: Sum) {
@@ -58,6 +61,7 @@ private final class Simulation {
             sum.cuts += more.cuts
             sum.ended += more.ended
             sum.updates += more.updates
+            sum.solved += more.solved
             sum.carried += more.carried
         }
     }
@@ -80,6 +84,8 @@ private final class Simulation {
         var settings: [SessionSettings] = []
         for _ in 0..<3 { settings.append(Simulation.settings(&random)) }
         nodes = try settings.indices.map { try TestNode(UInt8($0 + 1), settings: settings[$0]) }
+        // Connections that are cut too early have nodes ask for puzzles.
+        for node in nodes { node.environment.puzzleLoad.threshold = [0, 0, 2][Int.random(in: 0..<3, using: &random)] }
         skews = nodes.map { _ in 0 }
         // Mostly few: what goes wrong among three shows in less time.
         let most = Int.random(in: 0..<4, using: &random) > 0 ? 4 : Simulation.connectionsMax
@@ -136,7 +142,10 @@ private final class Simulation {
         let side = Int.random(in: 0...1, using: &random)
         switch Int.random(in: 0..<1000, using: &random) {
         case 0..<450: connection.act(side, &random)
-        case 450..<620: connection.seal(side, budget: 1 << Int.random(in: 0...18, using: &random))
+        case 450..<620:
+            connection.seal(
+                side, budget: 1 << Int.random(in: 0...18, using: &random), at: clock.now,
+                wall: wall(side == 0 ? from : to))
         case 620..<930:
             let count = 1 << Int.random(in: 0...20, using: &random)
             connection.deliver(side, atMost: count, at: clock.now, wall: wall(side == 0 ? from : to))
@@ -169,6 +178,7 @@ private final class Simulation {
 
     private func count(_ connection: SimulatedConnection) {
         sum.updates += connection.updates
+        sum.solved += connection.solved
         sum.carried += connection.carried
     }
 }

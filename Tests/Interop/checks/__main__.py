@@ -13,7 +13,7 @@ from gatepeer.flights import SharedSecret
 from gatepeer.noise import ANONYMOUS, MUTUAL
 from gatepeer.suites import ALL_SUITES, Suite
 
-from . import answering, dialling, faults, mutations, postquantum, updating, web
+from . import answering, dialling, faults, mutations, postquantum, puzzles, updating, web
 from .nodes import RealNode
 from .report import Report
 
@@ -112,6 +112,11 @@ def check(report: Report, plain: RealNode, secret_node: RealNode, old: RealNode,
     postquantum.check_dialling(report, signing, plain)
     postquantum.check_answering(report, signing, plain)
     postquantum.check_faults(report, signing)
+
+    puzzles.check_dialling(report, plain, None)
+    puzzles.check_dialling(report, secret_node, secret)
+    puzzles.check_answering(report, plain, None)
+    puzzles.check_answering(report, secret_node, secret)
 
     faults.check_faults(report, plain)
     faults.check_limits(report, plain)

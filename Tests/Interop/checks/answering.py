@@ -27,9 +27,9 @@ class Asked:
 
     def __init__(
         self, node: RealNode, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2),
-        taken: Taken = Taken(), identity: Identity | None = None,
+        taken: Taken = Taken(), identity: Identity | None = None, effort: int = 0,
     ):
-        self.node, self.peer = node, Node(identity or Identity(), secret, versions, taken)
+        self.node, self.peer = node, Node(identity or Identity(), secret, versions, taken, effort)
         node.add_peer(self.peer.card)
 
     def request(self) -> socket.socket:

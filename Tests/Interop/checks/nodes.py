@@ -101,11 +101,11 @@ class RealNode:
         """What the node says about connections that it refused."""
         return json.dumps(json.loads(self.command("status", "--json", "--dir", str(self.folder))).get("refusals", []))
 
-    def metric(self, name: str) -> int:
-        """The kernel worker's counter or gauge, over all labels."""
+    def metric(self, name: str, label: str = "") -> int:
+        """The kernel worker's counter or gauge, over all labels, or those with this one."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.base + 30}/metrics", timeout=5) as answer:
             text = answer.read().decode()
-        values = re.findall(rf"^{name}(?:\{{.*\}})? ([0-9.e+]+)$", text, re.MULTILINE)
+        values = re.findall(rf"^{name}(?:\{{.*{label}.*\}})? ([0-9.e+]+)$", text, re.MULTILINE)
         return int(sum(map(float, values)))
 
     def stop(self) -> None:

@@ -21,10 +21,11 @@ def main() -> None:
     dialling.add_argument("card", help="UUID@host:port")
     dialling.add_argument("--anonymous", action="store_true", help="shows no certificate")
     dialling.add_argument("--suite", default="1,1,1", help="numbers of KEM, cipher, hash to begin with")
-    modes.add_parser("serve", help="prints a card, then what comes, one session after another; refuses streams")
+    serving = modes.add_parser("serve", help="prints a card, then what comes, one session after another; refuses streams")
+    serving.add_argument("--puzzle", type=int, default=0, metavar="BITS", help="asks every dialler to solve one first")
     options = parser.parse_args()
     secret = SharedSecret.of(options.secret.read_text().strip()) if options.secret else None
-    dial_once(options, secret) if options.mode == "dial" else serve(secret)
+    dial_once(options, secret) if options.mode == "dial" else serve(secret, options.puzzle)
 
 
 def dial_once(options: argparse.Namespace, secret: SharedSecret | None) -> None:
@@ -45,8 +46,8 @@ def dial_once(options: argparse.Namespace, secret: SharedSecret | None) -> None:
     session.close()
 
 
-def serve(secret: SharedSecret | None) -> None:
-    node = Node(Identity(), secret)
+def serve(secret: SharedSecret | None, effort: int) -> None:
+    node = Node(Identity(), secret, effort=effort)
     print(node.card, flush=True)
     while True:
         try:

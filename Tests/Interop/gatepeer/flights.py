@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from .puzzles import PUZZLE_BYTES
 from .suites import OFFERS, Refused, Suite, hkdf, hkdf_expand, label
 
 SEED_BYTES, HEADER_BYTES, TAG_BYTES = 32, 18, 16
@@ -113,7 +114,7 @@ class Mask:
         return seed + sealed + body
 
     def open_head(self, flight: int, head: bytes) -> tuple[bytes, int, int]:
-        """The choices, how many bytes follow, and how many of the plaintext are the Noise message."""
+        """The choices, how many bytes follow, and how many of the plaintext are the message."""
         seed, sealed = head[:SEED_BYTES], head[SEED_BYTES:]
         try:
             header = self._cipher(seed, flight, HEADER_PART).decrypt(bytes(12), sealed, b"")
@@ -121,14 +122,14 @@ class Mask:
             raise NotIntelligible("header does not open") from None
         plain_count, message_count = struct.unpack(">HH", header[CHOICES_BYTES:])
         rest = plain_count + TAG_BYTES
-        if header[1] == RETRY and message_count:
-            raise NotIntelligible("message in a retry")
+        if header[1] == RETRY and message_count not in (0, PUZZLE_BYTES):
+            raise NotIntelligible("message in a retry that is no puzzle")
         if message_count > plain_count or HEAD_BYTES + rest > FLIGHT_BYTES_MAX:
             raise NotIntelligible("flight's lengths")
         return header[:CHOICES_BYTES], rest, message_count
 
     def open_body(self, flight: int, seed: bytes, body: bytes, message_count: int) -> bytes:
-        """The Noise message; padding is not looked at."""
+        """The message; padding is not looked at."""
         try:
             return self._cipher(seed, flight, BODY_PART).decrypt(bytes(12), body, b"")[:message_count]
         except InvalidTag:

@@ -10,11 +10,16 @@ from .flights import (
 )
 from .identity import INITIATOR_LABEL, MLDSA65, RESPONDER_LABEL, SIGNATURE_BYTES, Certificate, Identity
 from .noise import MUTUAL, NoiseHandshake
+from .puzzles import SOLUTION_BYTES, Puzzle
 from .records import SessionSecrets, resumption_proof
 from .suites import NO_SUITE, Refused, Suite, Taken, are_offered
 
 PROOF_BYTES = 48
 LOWEST_VERSION, HIGHEST_VERSION = 1, 2
+
+
+class Unsolved(Refused):
+    """A second opening without the solution that was asked for."""
 
 
 class NoCommonSuite(Refused):
@@ -32,6 +37,7 @@ class Established:
     certificate: Certificate | None
     proof: bytes | None = None
     took_retry: bool = False
+    took_puzzle: bool = False
 
 
 @dataclass
@@ -55,13 +61,14 @@ class Side:
         self.prologue = b""
         self.flight_count = 0
         self.took_retry = False
+        self.puzzle: Puzzle | None = None  # of the retry
         self.version = 0
 
-    def _bind(self, choices: Choices) -> None:
-        """Takes what an opening or a retry says into the prologue."""
+    def _bind(self, choices: Choices, more: bytes = b"") -> None:
+        """Takes what an opening or a retry says into the prologue; behind it the puzzle or its solution."""
         if not self.prologue:
             self.prologue = bytes([choices.context])
-        self.prologue += choices.encode()
+        self.prologue += choices.encode() + more
 
     def _begin(self, choices: Choices) -> None:
         psk = self.secret.psk if self.secret else None
@@ -101,7 +108,7 @@ class Side:
         session_secrets = SessionSecrets(self.first.suite, state.chaining_key, state.hash)
         return Established(
             session_secrets, self.first.pattern, self.version, self.is_initiator, certificate, proof,
-            self.took_retry)
+            self.took_retry, self.puzzle is not None)
 
 
 class Initiator(Side):
@@ -122,10 +129,10 @@ class Initiator(Side):
         self.first = Choices(*self.versions, self.pattern, self.suite, minute, self.taken.offers)
         return self._open()
 
-    def _open(self) -> bytes:
-        self._bind(self.first)
+    def _open(self, solution: bytes = b"") -> bytes:
+        self._bind(self.first, solution)
         self._begin(self.first)
-        return self._seal(self.first.encode(), self.noise.write(b""))
+        return self._seal(self.first.encode(), solution + self.noise.write(b""))
 
     def _check_version(self, choices: Choices) -> None:
         self._check_same(choices)
@@ -135,24 +142,30 @@ class Initiator(Side):
             raise Refused("other version than the retry's")
         self.version = choices.lowest_version
 
-    def read_retry(self, choices_bytes: bytes) -> bytes:
-        """The second opening, where this retry may be."""
+    def read_retry(self, choices_bytes: bytes, message: bytes = b"", solve=Puzzle.solve) -> bytes:
+        """The second opening, where this retry may be; with the solution of the puzzle that the message is, if any."""
         choices = Choices.decode(choices_bytes)
         if self.took_retry:
             raise Refused("a second retry")
         self._check_version(choices)
         if choices.suite == NO_SUITE:
+            if message:
+                raise Refused("a puzzle beside no suite")
             if self.taken.answer(self.first.suite, choices.offers):
                 raise Refused("untrue that nothing is in common")
             raise NoCommonSuite(f"offered {self.taken.offers.hex()}, taken {choices.offers.hex()}")
-        if are_offered(self.first.suite, choices.offers) or not are_offered(choices.suite, choices.offers):
+        keeps_suite = choices.suite == self.first.suite
+        if keeps_suite and not message or not keeps_suite and are_offered(self.first.suite, choices.offers):
             raise Refused("a retry without a reason")
+        if not are_offered(choices.suite, choices.offers):
+            raise Refused("a suite outside the retry's own offers")
         if not self.taken.takes(choices.suite):
             raise Refused("a suite that was not offered")
         self.took_retry = True
-        self._bind(choices)
+        self.puzzle = Puzzle.decode(message) if message else None
+        self._bind(choices, message)
         self.first = replace(self.first, suite=choices.suite)
-        return self._open()
+        return self._open(solve(self.puzzle) if self.puzzle else b"")
 
     def read_answer(self, choices_bytes: bytes, message: bytes) -> Certificate:
         choices = Choices.decode(choices_bytes)
@@ -203,10 +216,10 @@ class Responder(Side):
 
     def __init__(
         self, identity: Identity, secret: SharedSecret | None = None, admits_anonymous: bool = True,
-        versions: tuple[int, int] = (LOWEST_VERSION, HIGHEST_VERSION), taken: Taken = Taken(),
+        versions: tuple[int, int] = (LOWEST_VERSION, HIGHEST_VERSION), taken: Taken = Taken(), effort: int = 0,
     ):
         super().__init__(identity, identity.uuid, secret, taken)
-        self.admits_anonymous, self.versions = admits_anonymous, versions
+        self.admits_anonymous, self.versions, self.effort = admits_anonymous, versions, effort
 
     def read_opening_head(self, seed: bytes, choices_bytes: bytes, seen: SeenSeeds) -> None:
         """What is checked before public-key work, in the articles' order."""
@@ -232,22 +245,33 @@ class Responder(Side):
 
     @property
     def has_to_retry(self) -> bool:
-        """Whether the opening's suite is not taken; to be asked once its body has opened."""
-        return not self.taken.takes(self.first.suite)
+        """Whether the opening's suite is not taken, or a puzzle to be asked for; asked once its body has opened."""
+        return not self.taken.takes(self.first.suite) or self.effort > 0 and not self.took_retry
 
-    def write_retry(self) -> bytes:
-        """A retry; without a common suite one that says so, and the connection is to be closed."""
+    def write_retry(self, puzzle: Puzzle | None = None) -> bytes:
+        """A retry; without a common suite one that says so, and the connection is to be closed.
+
+        `puzzle` stands in place of a fresh one where one is asked for.
+        """
         opening = self.first
         self._bind(opening)
         suite = self.taken.answer(opening.suite, opening.offers)
         choices = replace(self._later_choices(), kind=RETRY, suite=suite or NO_SUITE)
-        self._bind(choices)
+        self.puzzle = (puzzle or Puzzle.make(self.effort)) if suite and self.effort else None
+        message = self.puzzle.encode() if self.puzzle else b""
+        self._bind(choices, message)
         self.took_retry = True
         self.first = replace(opening, suite=suite or NO_SUITE)
-        return self._seal(choices.encode(), b"", RETRY_PADDING + secrets.randbelow(PADDING_MAX + 1))
+        padding = RETRY_PADDING - len(message) + secrets.randbelow(PADDING_MAX + 1)
+        return self._seal(choices.encode(), message, padding)
 
     def read_opening(self, message: bytes) -> None:
-        self._bind(self.first)
+        solution = b""
+        if self.puzzle:
+            solution, message = message[:SOLUTION_BYTES], message[SOLUTION_BYTES:]
+            if not self.puzzle.is_solved_by(solution):
+                raise Unsolved("a wrong solution")
+        self._bind(self.first, solution)
         self._begin(self.first)
         if self.noise.read(message):
             raise Refused("payload in an opening")
@@ -280,7 +304,7 @@ class Responder(Side):
 
 
 def read_flight(side: Side, read, check_head=None) -> tuple[bytes, bytes]:
-    """Choices and Noise message of the flight that comes next; `read(n)` gives n bytes.
+    """Choices and message of the flight that comes next; `read(n)` gives n bytes.
 
     `check_head(seed, choices)` is asked before the body is read.
     """

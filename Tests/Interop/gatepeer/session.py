@@ -188,7 +188,7 @@ def read_until_answer(side: Initiator, connection: socket.socket) -> None:
     """Opens anew where a retry comes first."""
     choices, message = read_flight(side, lambda count: read_exactly(connection, count))
     if is_retry(choices):
-        connection.sendall(side.read_retry(choices))
+        connection.sendall(side.read_retry(choices, message))
         choices, message = read_flight(side, lambda count: read_exactly(connection, count))
     side.read_answer(choices, message)
 
@@ -198,9 +198,10 @@ class Node:
 
     def __init__(
         self, identity: Identity, secret: SharedSecret | None = None, versions: tuple[int, int] = (1, 2),
-        taken: Taken = Taken(),
+        taken: Taken = Taken(), effort: int = 0,
     ):
         self.identity, self.secret, self.versions, self.taken = identity, secret, versions, taken
+        self.effort = effort  # bits of the puzzle that every opening is answered with; none by default
         self.seen = SeenSeeds()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = self.listener.getsockname()
@@ -228,7 +229,8 @@ class Node:
             raise
 
     def _answer(self, connection: socket.socket, change_answer) -> Established:
-        side = Responder(self.identity, self.secret, versions=self.versions, taken=self.taken)
+        side = Responder(
+            self.identity, self.secret, versions=self.versions, taken=self.taken, effort=self.effort)
 
         def read(byte_count: int) -> bytes:
             return read_exactly(connection, byte_count)

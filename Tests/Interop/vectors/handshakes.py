@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gatepeer import messages, noderecord
-from gatepeer.flights import HEAD_BYTES, RETRY_PADDING, SEED_BYTES, TAG_BYTES, Choices, Mask, SharedSecret
+from gatepeer.flights import HEAD_BYTES, RETRY, RETRY_PADDING, SEED_BYTES, TAG_BYTES, Choices, Mask, SharedSecret
 from gatepeer.handshake import Initiator, Responder, Resumption, SeenSeeds, Side, is_retry, read_flight
 from gatepeer.identity import INITIATOR_LABEL, RESPONDER_LABEL, Certificate, Identity, node_uuid
 from gatepeer.messages import Ping
 from gatepeer.noise import MUTUAL
+from gatepeer.puzzles import Puzzle
 from gatepeer.records import FROM_INITIATOR, FROM_RESPONDER, TAG_BYTES as RECORD_TAG_BYTES, RecordDirection, resumption_proof
 from gatepeer.suites import Suite, Taken
 
@@ -88,15 +89,17 @@ class Transcript:
         initiator = Initiator(
             self.sides["initiator"], self.sides["responder"].uuid, self.secret, self.entry["pattern"],
             choices[0].suite, taken=taken(choices[0].offers))
-        responder = Responder(self.sides["responder"], self.secret, taken=taken(choices[1].offers))
+        puzzle = self._puzzle(choices[1])
+        responder = Responder(
+            self.sides["responder"], self.secret, taken=taken(choices[1].offers), effort=puzzle.effort if puzzle else 0)
         self.number, seen = 0, SeenSeeds()
         self._write(initiator, initiator.write_opening)
         opening = self._read(responder, lambda seed, head: responder.read_opening_head(seed, head, seen))[1]
         if responder.has_to_retry:
-            self._write(responder, responder.write_retry, RETRY_PADDING)
-            retry = self._read(initiator)[0]
+            self._write(responder, lambda: responder.write_retry(puzzle), RETRY_PADDING - self.heads[1][2])
+            retry, message = self._read(initiator)
             self.verdict.compare(f"{self.name}, retry", is_retry(retry), True)
-            self._write(initiator, lambda: initiator.read_retry(retry))
+            self._write(initiator, lambda: initiator.read_retry(retry, message))
             opening = self._read(responder, lambda seed, head: responder.read_opening_head(seed, head, seen))[1]
         self._write(responder, lambda: (responder.read_opening(opening), responder.write_answer())[1])
         initiator.read_answer(*self._read(initiator))
@@ -109,6 +112,14 @@ class Transcript:
         self._check_proof(initiator, answered)
         self._check_secrets(initiator.established().secrets)
         self._check_secrets(answered.secrets)
+
+    def _puzzle(self, second: Choices) -> Puzzle | None:
+        """What the vector's retry asks to solve, if it has one that does."""
+        count = self.heads[1][2]
+        if second.kind != RETRY or not count:
+            return None
+        mask, flight = Mask(self.sides["responder"].uuid, self.secret), self.flights[1]
+        return Puzzle.decode(mask.open_body(2, flight[:SEED_BYTES], flight[HEAD_BYTES:], count))
 
     def _write(self, side: Side, write, least: int = 0) -> None:
         """What a side writes with the seed and the amount of padding of the vector's flight."""

@@ -13,6 +13,7 @@ package enum Label: String, CaseIterable, Sendable {
     case flight = "QuantumGate flight v1"
     case flightSecret = "QuantumGate flight secret v1"
     case handshakeSecret = "QuantumGate handshake secret v1"
+    case puzzle = "QuantumGate puzzle v1"
     case sharedSecretPassphrase = "QuantumGate shared secret passphrase v1"
 
     // Sessions

@@ -69,6 +69,12 @@ package enum Sodium {
         }
     }
 
+    /// SHA-256 (FIPS 180-4); `digest` has 32 bytes. Unlike the hashes of swift-crypto it allocates nothing.
+    static func sha256(_ bytes: UnsafeRawBufferPointer, into digest: UnsafeMutableRawBufferPointer) {
+        precondition(digest.count == 32, "SHA-256 gives 32 bytes")
+        _ = crypto_hash_sha256(digest.bytes, bytes.bytes, UInt64(bytes.count))
+    }
+
     /// Ed25519 (RFC 8032): writes the 64-byte secret key and the 32-byte public key of a 32-byte seed.
     static func signingKeyPair(
         seed: UnsafeRawBufferPointer, secretKey: UnsafeMutableRawBufferPointer, publicKey: UnsafeMutableRawBufferPointer

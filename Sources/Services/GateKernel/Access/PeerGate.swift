@@ -187,7 +187,8 @@ extension AddressFault {
         switch failure {
         case .unintelligible: self = .unintelligible
         case .handshakeTimedOut: self = .timeout
-        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused: self = .handshake
+        case .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard, .certificateRefused:
+            self = .handshake
         case .notAdmitted: self = .refused
         case .recordRefused: self = .record
         case .protocolViolation, .limitExceeded, .idle, .keyUpdateTimedOut, .closedByPeer, .closed: return nil

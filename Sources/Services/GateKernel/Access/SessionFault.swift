@@ -23,7 +23,8 @@ struct SessionFault: Equatable {
         switch failure {
         case .protocolViolation: proven = .severe
         case .limitExceeded: proven = .moderate
-        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused,
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard,
+            .certificateRefused,
             .notAdmitted, .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
             return nil
         }

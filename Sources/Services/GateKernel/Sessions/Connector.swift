@@ -238,6 +238,7 @@ struct ConnectFault: Error {
         case .noCommonSuite(let offered, let taken):
             let words = offered.unlike(taken).map { "we offer \($0.own), the node takes \($0.other)" }
             self.init(.notAccepted, "no common suite: \(words ?? "see suite.kem, suite.cipher, suite.hash")")
+        case .puzzleTooHard, .puzzleUnsolved: self.init(.notAccepted, failure.words)
         case .protocolViolation, .limitExceeded: self.init(.notAccepted, "the peer broke the protocol")
         }
     }

@@ -1,3 +1,4 @@
+import GateAccess
 import GateCrypto
 import GateModel
 import GateSession
@@ -18,11 +19,17 @@ final class LoopContext: @unchecked Sendable {
     private var parties: [ObjectIdentifier: any CircuitParty] = [:]
     private var timer: RepeatedTask?
     private var countedTraffic = TrafficCount()
+    private var countedPuzzles = PuzzleCount()
+    /// Loops of the worker, over which connections are spread evenly.
+    private let loopCount: Int
 
     /// How often circuits' deadlines are looked at; none is finer than seconds.
     static let tick = TimeAmount.seconds(1)
 
-    init(eventLoop: any EventLoop, environment: SessionEnvironment, random: consuming FastRandom) {
+    init(
+        eventLoop: any EventLoop, environment: SessionEnvironment, random: consuming FastRandom, loopCount: Int
+    ) {
+        self.loopCount = loopCount
         self.eventLoop = eventLoop
         self.environment = environment
         self.random = random
@@ -44,12 +51,27 @@ final class LoopContext: @unchecked Sendable {
     func apply(_ settings: NodeSettingValues) {
         environment.settings.follow(settings)
         environment.suites = SuitePreferences(settings)
+        let threshold = settings[NodeSettings.handshakePuzzleThreshold]
+        environment.puzzleLoad.threshold = (threshold + loopCount - 1) / loopCount
+        environment.puzzleLoad.windowTime = settings[NodeSettings.handshakeTimeout]
     }
 
     /// What sessions of this loop sealed since this was last asked.
     func takeTraffic() -> TrafficCount {
         defer { countedTraffic = environment.traffic }
         return environment.traffic - countedTraffic
+    }
+
+    /// What became of puzzles on this loop since this was last asked.
+    func takePuzzles() -> PuzzleCount {
+        defer { countedPuzzles = environment.puzzles }
+        return environment.puzzles - countedPuzzles
+    }
+
+    /// How hard a puzzle openings are answered with now.
+    func puzzleEffort() -> UInt8 {
+        environment.puzzleLoad.advance(to: SystemClock.now())
+        return environment.puzzleLoad.effort
     }
 
     /// How many circuits have their machine on this loop.

@@ -1,4 +1,5 @@
 import GateCrypto
+import GateModel
 import GateSession
 import GateWire
 
@@ -12,6 +13,9 @@ extension SessionFailure {
         case .noCommonSuite(let offered, let taken):
             offered.unlike(taken).map { "no common suite: it offers \($0.own), we take \($0.other)" }
                 ?? "a circuit brought a suite that is not taken here: the record that its origin has is old"
+        case .puzzleUnsolved: "it brought no solution of the puzzle that it was asked for"
+        case .puzzleTooHard(let effort):
+            "the node asks for a puzzle of \(effort) bits; this one solves \(PuzzleEffort.most) at most"
         case .certificateRefused: "the certificate does not hold"
         case .notAdmitted: "not admitted"
         case .handshakeTimedOut: "the handshake took too long"

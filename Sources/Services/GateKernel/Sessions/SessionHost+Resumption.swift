@@ -96,7 +96,8 @@ extension SessionFailure {
         case .closedByPeer(.goingAway), .closed(.goingAway), .closedByPeer(.idle), .idle, .keyUpdateTimedOut,
             .recordRefused:
             true
-        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .certificateRefused, .notAdmitted,
+        case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard,
+            .certificateRefused, .notAdmitted,
             .handshakeTimedOut, .protocolViolation, .limitExceeded, .closedByPeer, .closed:
             false
         }

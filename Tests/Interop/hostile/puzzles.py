@@ -1,0 +1,57 @@
+"""Openings that are given up once they are answered: what they cost the node, and who does it from then on."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from checks.nodes import RealNode
+from checks.puzzles import EFFORT, EFFORT_MIN, abandon, expect_closed, puzzles, wrong
+from checks.report import Report, eventually, expect
+from gatepeer.identity import Identity
+from gatepeer.session import dial
+
+from .watch import FAILED, UNFINISHED, attack, serve_honest
+
+HANDSHAKE, WINDOWS_SECONDS = "4s", 12
+THRESHOLD, ABANDONED, AT_ONCE = 16, 128, 16
+
+
+def check(report: Report, node: RealNode) -> None:
+    node.set("handshake.timeout", HANDSHAKE)
+    node.set("handshake.puzzle-threshold", str(THRESHOLD))
+    with attack(report, node, "openings that are given up"):
+        with report.check("honest handshakes, twice as many as the threshold, bring no puzzle"):
+            for _ in range(2 * THRESHOLD):
+                serve_honest(node)
+            expect(puzzles(node, "asked") == 0, "a puzzle")
+        check_abandoned(report, node)
+        check_wrong(report, node)
+    with report.check("in two times of a handshake the effort is back at zero, and nobody is asked"):
+        expect(eventually(lambda: node.metric(EFFORT) == 0, WINDOWS_SECONDS), "an effort")
+        session = dial(node.address, node.uuid, Identity())
+        expect(not session.established.took_retry, "no retry")
+        session.close()
+    node.set("handshake.puzzle-threshold", "0")
+    node.set("handshake.timeout", "10s")
+
+
+def check_abandoned(report: Report, node: RealNode) -> None:
+    with report.check(f"{ABANDONED} openings that are given up: most get a puzzle and no answer"):
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda _: abandon(node, None, 1), range(ABANDONED)))
+        expect(eventually(lambda: puzzles(node, "asked") >= ABANDONED - THRESHOLD - AT_ONCE), "puzzles")
+        expect(eventually(lambda: node.metric(EFFORT) >= EFFORT_MIN), "an effort")
+    with report.check("honest peers solve one and are served meanwhile"):
+        accepted = puzzles(node, "accepted")
+        for _ in range(4):
+            serve_honest(node)
+        expect(eventually(lambda: puzzles(node, "accepted") >= accepted + 4), "solutions")
+
+
+def check_wrong(report: Report, node: RealNode) -> None:
+    abandon(node, None, 2 * THRESHOLD)
+    eventually(lambda: node.metric(UNFINISHED) == 0)
+    with report.check("64 wrong solutions are closed without a word, each one failed handshake"):
+        counted, failed = puzzles(node, "wrong"), node.metric(FAILED)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda _: expect_closed(node, None, wrong), range(64)))
+        expect(eventually(lambda: puzzles(node, "wrong") == counted + 64), f"{puzzles(node, 'wrong') - counted}")
+        expect(eventually(lambda: node.metric(FAILED) == failed + 64), f"{node.metric(FAILED) - failed}")
