@@ -12,19 +12,20 @@ from .knowledge import Knowledge
 from .noise import Symmetric, read
 from .parts import Header, certificate_signatures, handshake_signature, header_of
 from .terms import (
-    NOTHING, Term, bundle, certificate, ciphertext, encapsulation_key, identity_key, mldsa_key, payload, public_key,
+    NOTHING, Term, bundle, certificate, challenge, ciphertext, encapsulation_key, identity_key, mldsa_key, payload, public_key,
     record, secret, shown_by, signature, verifying_key)
 
 # Its own keys. One of each kind is enough, also for static and ephemeral: nobody checks that two keys differ.
 KEY, KEM, RANDOMNESS = secret("attacker's X25519 key"), secret("attacker's ML-KEM key"), secret("attacker's randomness")
 IDENTITY, CONTENT = secret("identity of M"), secret("attacker's content")
 UNKNOWN = secret("attacker's signing key")
+CHALLENGE = challenge("attacker's challenge")
 POST_QUANTUM = secret("attacker's ML-DSA key")
 DISHONEST = identity_key(IDENTITY)
 DISHONEST_POST_QUANTUM = identity_key(IDENTITY, POST_QUANTUM)
 OWN = frozenset({
     KEY, KEM, RANDOMNESS, UNKNOWN, POST_QUANTUM, CONTENT, public_key(KEY), encapsulation_key(KEM),
-    mldsa_key(POST_QUANTUM), DISHONEST})
+    mldsa_key(POST_QUANTUM), DISHONEST, CHALLENGE})
 
 
 class Forging:
@@ -166,13 +167,20 @@ def _headers(side: Side, known: Knowledge, openings: tuple[Header, ...]) -> list
     seen = [header_of(each) for each in known.of_kind("choices")]
     if side.phase == "opening":
         wanted, made = side.judges_opening, list(openings)
+        if side.header is not None and side.header.puzzle is not None:
+            solved = [side.header] if known.derives(side.header.puzzle) else []
+            unsolved = [side.header._replace(puzzle=None)]  # without a solution, or with a wrong one
+            made += solved + unsolved
     elif side.phase == "last":
-        wanted, made = side.judges_later, [side.header._replace(versions=(side.version,) * 2)]
+        wanted, made = side.judges_later, [side.header._replace(versions=(side.version,) * 2, puzzle=None)]
     else:
-        both = [side.header._replace(versions=(version,) * 2) for version in (1, 2)]
+        both = [side.header._replace(versions=(version,) * 2, puzzle=None) for version in (1, 2)]
         retries = [
             each._replace(kind="retry", suite=suite, offers=frozenset({suite}))
             for each in both for suite in side.part.node.suites]
+        if side.part.node.has_puzzles:
+            asked, read = known.of_kind("challenge"), [each for each in seen if each.kind == "retry"]
+            retries += [each._replace(puzzle=puzzle) for each in retries + read for puzzle in asked]
         made = both + retries
 
         def wanted(header: Header) -> bool:

@@ -6,7 +6,7 @@ from .handshake import Side
 from .knowledge import Knowledge
 from .parts import uuid_of
 from .search import Scene, State
-from .terms import public_key
+from .terms import challenge, public_key, solution
 
 
 def _judged(scene: Scene, state: State) -> list[Side]:
@@ -133,6 +133,24 @@ def contexts_agree(scene: Scene, state: State, known: Knowledge) -> str | None:
         for other in _judged(scene, state):
             if side.root is other.root and side.header.context != other.header.context:
                 return f"{side.part.name} and {other.part.name} share a root across contexts"
+    return None
+
+
+def puzzles_agree(scene: Scene, state: State, known: Knowledge) -> str | None:
+    """Both ends of a session mean the same puzzle and solution, or none."""
+    for side in _judged(scene, state):
+        for other in _judged(scene, state):
+            if side.root is other.root and side.header.puzzle is not other.header.puzzle:
+                return f"{side.part.name} and {other.part.name} mean other puzzles"
+    return None
+
+
+def answers_are_earned(scene: Scene, state: State, known: Knowledge) -> str | None:
+    """A responder that asks for a puzzle's solution answers nobody without."""
+    for side in state.sides:
+        if not side.part.is_initiator and side.part.node.has_puzzles and side.hash_of_answer is not None:
+            if side.header.puzzle is not solution(challenge(f"challenge of {side.part.name}")):
+                return f"{side.part.name} answered without a solution"
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Iterator
 from .noise import Given, Keys, Symmetric, read, write
 from .parts import Header, Part, certificate_signatures, handshake_signature, keys_of, term_of, uuid_of
 from .rules import Rules
-from .terms import NOTHING, Term, derived, flight, payload, record, secret, shown_by
+from .terms import NOTHING, Term, challenge, derived, flight, payload, record, secret, shown_by, solution
 
 TO_RESPONDER, TO_INITIATOR = 1, 2
 
@@ -93,7 +93,7 @@ class Side:
             self, sent=self.sent + (flight(mask, seed, shown, body),), flights=self.flights + 1, _following={})
 
     def _answer_header(self) -> Header:
-        return self.header._replace(versions=(self.version, self.version), offers=self.part.node.offers)
+        return self.header._replace(versions=(self.version, self.version), offers=self.part.node.offers, puzzle=None)
 
     # Initiator
 
@@ -111,7 +111,9 @@ class Side:
 
     def judges_later(self, header: Header) -> bool:
         """What a flight behind the opening has to say as that does."""
-        return header.kind == "handshake" and header.suite == self.header.suite and self._judges_same(header)
+        return (
+            header.kind == "handshake" and header.suite == self.header.suite and header.puzzle is None
+            and self._judges_same(header))
 
     def _judges_same(self, header: Header) -> bool:
         lowest, highest = header.versions
@@ -124,13 +126,15 @@ class Side:
         return self.header.versions[0] <= lowest <= self.header.versions[1]
 
     def judges_retry(self, header: Header) -> bool:
+        asks = header.puzzle is not None
+        has_reason = asks if header.suite == self.header.suite else self.header.suite not in header.offers
         return (
             header.kind == "retry" and not self.is_retried and header.context == "peer" and self._judges_same(header)
-            and self.header.suite not in header.offers and header.suite in header.offers
-            and header.suite in self.part.node.offers)
+            and has_reason and (self.part.node.has_puzzles or not asks)
+            and header.suite in header.offers and header.suite in self.part.node.offers)
 
     def _retried(self, header: Header) -> Side:
-        opening = self.header._replace(suite=header.suite)
+        opening = self.header._replace(suite=header.suite, puzzle=header.puzzle and solution(header.puzzle))
         prologue = (opening.choices(self.rules),)
         if self.rules.binds_retry:
             prologue = self.prologue + (header.choices(self.rules),) + prologue
@@ -159,10 +163,12 @@ class Side:
 
     def judges_opening(self, header: Header) -> bool:
         if self.is_retried:
-            return header == self.header
+            wanted = header if self.rules.checks_solution else header._replace(puzzle=self.header.puzzle)
+            return wanted == self.header
         node = self.part.node
         return (
-            header.kind == "handshake" and header.suite in header.offers and header.context in node.contexts
+            header.kind == "handshake" and header.puzzle is None and header.suite in header.offers
+            and header.context in node.contexts
             and self._common_version(header) is not None and (header.pattern == "mutual" or node.admits_anonymous))
 
     def _common_version(self, header: Header) -> int | None:
@@ -171,19 +177,22 @@ class Side:
         return highest if lowest <= highest else None
 
     def retries(self, header: Header) -> bool:
-        return header.suite not in self.part.node.suites
+        asks = self.part.node.has_puzzles and not self.is_retried and header.context == "peer"
+        return asks or header.suite not in self.part.node.suites
 
     def _retry(self, header: Header) -> Iterator[Side]:
         common = [each for each in self.part.node.suites if each in header.offers]
+        common = [header.suite] if header.suite in common else common
         if self.is_retried or header.context != "peer" or not common:
             return
         after = replace(
             self, header=header, version=self._common_version(header), flights=self.flights + 1, _following={})
-        retry = after._answer_header()._replace(kind="retry", suite=common[0])
+        asked = challenge(f"challenge of {self.part.name}") if self.part.node.has_puzzles else None
+        retry = after._answer_header()._replace(kind="retry", suite=common[0], puzzle=asked)
         after = after._send(retry, ())
         prologue = (header.choices(self.rules), retry.choices(self.rules)) if self.rules.binds_retry else ()
-        yield replace(
-            after, header=header._replace(suite=common[0]), prologue=prologue, is_retried=True, _following={})
+        wanted = header._replace(suite=common[0], puzzle=asked and solution(asked))
+        yield replace(after, header=wanted, prologue=prologue, is_retried=True, _following={})
 
     def opening_state(self, header: Header) -> Symmetric:
         return self._noise(header, self.prologue + (header.choices(self.rules),))

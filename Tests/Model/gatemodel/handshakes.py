@@ -19,6 +19,8 @@ AGREEMENT, ENCAPSULATION = Powers(breaks_agreement=True), Powers(breaks_encapsul
 
 A, B = Node("A"), Node("B")
 B_NARROW = Node("B", suites=(2,))
+A_SOLVES, B_ASKS = Node("A", has_puzzles=True), Node("B", has_puzzles=True)
+B_ASKS_NARROW = Node("B", suites=(2,), has_puzzles=True)
 B_OLD = Node("B", versions=(1, 1))
 A_MEMBER, B_MEMBER = Node("A", network=NETWORK), Node("B", network=NETWORK)
 B_OPEN = Node("B", admits_anonymous=True)
@@ -82,6 +84,7 @@ ALL_HIDDEN = HIDDEN | {"responders are hidden": claims.responders_are_hidden}
 SILENT = {"strangers get no answer": claims.strangers_get_no_answer}
 IDENTIFIED = {"sessions need identities": claims.sessions_need_identities}
 MASKED = {"masks stay closed": claims.masks_stay_closed}
+PUZZLES = {"puzzles agree": claims.puzzles_agree, "answers are earned": claims.answers_are_earned}
 CONTEXTS = {"contexts agree": claims.contexts_agree}
 SECRET = {"secrecy": claims.secrecy}
 ENDS = {
@@ -108,6 +111,10 @@ HOLDING = [
     Case("retry", Scene(three(A, B_NARROW), openings=FEW), ALL | HIDDEN, completes=2),
     Case(
         "retry, two sessions in parallel", Scene(parallel(A, B_NARROW)), ALL | HIDDEN, completes=4, is_long=True),
+    Case("puzzle", Scene(three(A_SOLVES, B_ASKS), openings=FEW), ALL | HIDDEN | PUZZLES, completes=2),
+    Case(
+        "puzzle and another suite", Scene(three(A_SOLVES, B_ASKS_NARROW), openings=FEW), ALL | HIDDEN | PUZZLES,
+        completes=2),
     Case("an older responder", Scene(three(A, B_OLD), openings=FEW), ALL | HIDDEN, completes=2),
     Case("anonymous initiator beside a mutual one", Scene(ANONYMOUS, openings=OPENINGS), ALL, completes=2),
     Case(
@@ -220,6 +227,8 @@ BROKEN = [
     without("mixes_ekem1", LATER_BROKEN, SECRET, "secrecy"),
     without("binds_prologue", Scene(pair(), openings=OPENINGS), ALL, "no downgrade"),
     without("binds_retry", Scene(pair()), ALL, "no downgrade"),
+    without("binds_puzzle", Scene(pair(A_SOLVES, B_ASKS)), PUZZLES, "puzzles agree"),
+    without("checks_solution", Scene(pair(A_SOLVES, B_ASKS), openings=FEW), PUZZLES, "answers are earned"),
     without("binds_transcript", Scene(pair(), openings=OPENINGS), ALL, "no downgrade", "responder is proven"),
     without("compares_choices", Scene(pair()), ALL, "responder is proven", "no downgrade"),
     without("binds_context", Scene(CROSSING, openings=CROSSED), ALL | CONTEXTS, "contexts agree"),

@@ -12,7 +12,7 @@ _BUILT = frozenset({
     "sealed", "record", "certificate", "signature", "choices", "payload", "flight", "message",
 })
 # What gives its parts to whoever has it.
-_OPEN = frozenset({"identity", "certificate", "payload", "message"})
+_OPEN = frozenset({"identity", "certificate", "payload", "message", "choices"})
 
 
 @dataclass(frozen=True)

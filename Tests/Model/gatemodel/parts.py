@@ -22,9 +22,12 @@ class Header(NamedTuple):
     context: str
     suite: int
     offers: frozenset
+    puzzle: Term | None = None
+    """In a retry the challenge, in the opening behind it the solution; in the article both are in the body."""
 
     def choices(self, rules: Rules) -> Term:
-        return choices(*self) if rules.binds_context else choices(*self._replace(context="any"))
+        bound = self if rules.binds_context else self._replace(context="any")
+        return choices(*(bound if rules.binds_puzzle else bound._replace(puzzle=None)))
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Node:
     """The network's shared secret."""
     has_post_quantum: bool = False
     """Whether its identity has an ML-DSA key, too."""
+    has_puzzles: bool = False
+    """Whether it asks each dialler to solve a puzzle, and solves those of others."""
 
     @property
     def identity(self) -> Term:

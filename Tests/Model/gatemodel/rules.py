@@ -45,6 +45,10 @@ class Rules:
     binds_prologue: bool = True
     binds_retry: bool = True
     """The prologue after a retry holds first opening and retry, too."""
+    binds_puzzle: bool = True
+    """The prologue after a retry holds the puzzle and its solution."""
+    checks_solution: bool = True
+    """The responder answers no second opening without the solution that it asked for."""
     binds_transcript: bool = True
     """The handshake hash is associated data of everything sealed, and part of the root."""
     compares_choices: bool = True

@@ -152,9 +152,21 @@ def shown_by(certificate: Term) -> Shown:
 
 # Flights
 
-def choices(versions: tuple, kind: str, pattern: str, context: str, suite: int, offers: frozenset) -> Term:
-    """A header's first 14 bytes. One number stands for the three classes of a suite."""
-    return term("choices", versions, kind, pattern, context, suite, offers)
+def challenge(name: str) -> Term:
+    """Of a puzzle: drawn, and shown to whoever reads the retry."""
+    return term("challenge", name)
+
+
+def solution(asked: Term) -> Term:
+    """Of a challenge's puzzle; whoever has the challenge finds it."""
+    return derived("solution", asked)
+
+
+def choices(
+    versions: tuple, kind: str, pattern: str, context: str, suite: int, offers: frozenset, puzzle: Term | None
+) -> Term:
+    """A header's first 14 bytes, and what is bound behind them. One number stands for the three classes of a suite."""
+    return term("choices", versions, kind, pattern, context, suite, offers, puzzle)
 
 
 def payload(spoken: Term, shown: Term, *signatures: Term) -> Term:
