@@ -5,6 +5,7 @@ import GateSession
 import GateStore
 import GateTestKit
 import GateTransport
+import GateWire
 import NIOCore
 import NIOPosix
 import Testing

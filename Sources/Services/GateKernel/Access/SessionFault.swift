@@ -24,8 +24,8 @@ struct SessionFault: Equatable {
         case .protocolViolation: proven = .severe
         case .limitExceeded: proven = .moderate
         case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard,
-            .certificateRefused,
-            .notAdmitted, .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut, .closedByPeer, .closed:
+            .certificateRefused, .notAdmitted, .handshakeTimedOut, .recordRefused, .idle, .keyUpdateTimedOut,
+            .closedByPeer, .closed:
             return nil
         }
         switch peer {

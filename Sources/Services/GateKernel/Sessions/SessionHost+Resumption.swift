@@ -97,8 +97,8 @@ extension SessionFailure {
             .recordRefused:
             true
         case .unintelligible, .handshakeFailed, .noCommonVersion, .noCommonSuite, .puzzleUnsolved, .puzzleTooHard,
-            .certificateRefused, .notAdmitted,
-            .handshakeTimedOut, .protocolViolation, .limitExceeded, .closedByPeer, .closed:
+            .certificateRefused, .notAdmitted, .handshakeTimedOut, .protocolViolation, .limitExceeded, .closedByPeer,
+            .closed:
             false
         }
     }
