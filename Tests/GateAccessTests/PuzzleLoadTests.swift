@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test func `asks for nothing below the threshold, and for a bit more with each doubling from it on`() {
-        #expect(efforts(4, answers: 17) == [0, 0, 0, 10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11, 12, 12])
+        #expect(efforts(4, answers: 17) == [0, 0, 0, 14, 14, 14, 14, 15, 15, 15, 15, 15, 15, 15, 15, 16, 16])
     }
 
     @Test func `never asks for more than is solved`() {
@@ -52,7 +52,7 @@ import Testing
             let answer = load.answered()
             load.completed(answer)
         }
-        #expect(load.answerCount == 8 && load.effort == 11)
+        #expect(load.answerCount == 8 && load.effort == 15)
     }
 
     @Test func `forgets a window's answers evenly during the next, and all after two`() {
@@ -76,7 +76,7 @@ import Testing
             efforts.append(load.effort)
         }
         // 400 in ten seconds: forty times the threshold, so five doublings.
-        #expect(efforts[200...].allSatisfy { $0 == 15 })
+        #expect(efforts[200...].allSatisfy { $0 == 19 })
     }
 
     @Test func `an answer that is completed late is taken from the window that counts it, or from none`() {

@@ -36,6 +36,40 @@ import Testing
         #expect(ben.environment.puzzleLoad.answerCount == 0 && ben.environment.puzzles.asked == 0)
     }
 
+    @Test func `a retry for another suite counts at once, and its second opening no more`() throws {
+        let (ada, ben) = try nodes(threshold: 3)
+        ben.environment.suites = PuzzleRetryTests.only
+        for count in 1...2 {
+            abandon(ada, ben)
+            #expect(ben.environment.puzzleLoad.answerCount == count)
+        }
+        var pair = PeerPair(ada, ben)
+        pair.start()
+        pair.deliverToAcceptor()
+        pair.deliverToDialler()
+        #expect(pair.dialler.puzzle == nil)
+        pair.deliverToAcceptor()
+        #expect(ben.environment.puzzleLoad.answerCount == 3)
+        pair.run()
+        #expect(pair.agreed != nil && ben.environment.puzzleLoad.answerCount == 2)
+
+        abandon(ada, ben)
+        #expect(ben.environment.puzzles.asked == 0)
+        abandon(ada, ben)
+        #expect(ben.environment.puzzles.asked == 1)
+    }
+
+    @Test func `an opening whose keys can't be counts as given up`() throws {
+        let (ada, ben) = try nodes(threshold: 2)
+        let forger = FlightForger(dialled: ben)
+        var pair = PeerPair(ada, ben)
+        pair.start()
+        pair.toAcceptor = try forger.flight(
+            forger.header(of: pair.toAcceptor, number: 1), number: 1, message: [UInt8](repeating: 0, count: 32 + 1184))
+        pair.deliverToAcceptor()
+        #expect(pair.acceptorEvents == [.closed(.handshakeFailed)] && ben.environment.puzzleLoad.answerCount == 1)
+    }
+
     @Test func `an anonymous dialler counts until a record of its opens`() throws {
         let (ada, ben) = try nodes(threshold: 2)
         var pair = PeerPair(ada, ben, isAnonymous: true)
@@ -95,6 +129,6 @@ import Testing
             pair.solve()
             pair.deliverToAcceptor()
         }
-        #expect(efforts == [10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11])
+        #expect(efforts == [14, 14, 14, 14, 15, 15, 15, 15, 15, 15, 15, 15])
     }
 }

@@ -8,7 +8,7 @@ import NIOCore
 import Testing
 
 @Suite struct PuzzleRetryTests {
-    private static let only = SuitePreferences(only: SuiteRetryTests.other)
+    static let only = SuitePreferences(only: SuiteRetryTests.other)
 
     /// Two nodes, the second of them under load.
     private func nodes(

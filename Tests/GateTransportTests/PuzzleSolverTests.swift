@@ -56,6 +56,16 @@ import Testing
         }
     }
 
+    @Test func `an easy puzzle waits for a turn of each hard one, and no longer`() async throws {
+        try await withSolver { solver in
+            let endless = (0..<24).map { _ in PuzzleWork(Puzzle(effort: .max, challenge: challenge)) }
+            for work in endless { _ = solver.solve(work, on: loop) }
+            let solution = try await solver.solve(PuzzleWork(Puzzle(effort: 14, challenge: challenge)), on: loop).get()
+            #expect(solution != nil && solver.workCount == endless.count)
+            for work in endless { work.abandon() }
+        }
+    }
+
     @Test func `takes no more than a bounded number`() async throws {
         try await withSolver(worksMax: 1) { solver in
             let work = PuzzleWork(Puzzle(effort: .max, challenge: challenge))

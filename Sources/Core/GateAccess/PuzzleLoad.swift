@@ -2,7 +2,8 @@ package import GateModel
 
 /// Decides how hard a puzzle openings are answered with: by how many answers were for nothing lately.
 ///
-/// Counts answers that were written, each until its handshake is completed. So honest handshakes count for as long as they
+/// Counts answers from where work on them begins, or where a retry promises it without a puzzle, each until its handshake
+/// is completed. So honest handshakes count for as long as they
 /// are under way, and whoever leaves after the opening counts on. Time forgets: what counts are the answers of the window
 /// that goes on, and of the one before as much as lies less than a window back, taken as evenly spread. Once nobody has
 /// abandoned anything for two windows nothing is left.
@@ -52,7 +53,8 @@ package struct PuzzleLoad {
         forgotten = min(previous, max(0, Int(Double(previous) * ((now - begin) / length))))
     }
 
-    /// An opening was answered: public-key work is done, and the other side has shown nothing yet.
+    /// Public-key work begins for an opening, or nothing but the next opening is needed for it; the other side has shown
+    /// nothing yet.
     package mutating func answered() -> Answer {
         current += 1
         return Answer(window: window)

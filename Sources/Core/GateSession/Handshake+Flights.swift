@@ -34,12 +34,18 @@ extension Handshake {
     /// record, behind an opening of somebody else.
     private mutating func judgeSecondOpening(_ header: FlightHeader, wall: UnixTime) -> Step? {
         guard header.choices == choices?.choices else { return fail() }
-        return isFresh(header, wall: wall) ? nil : discard()
+        // A puzzle is of this connection alone, and so is an opening that solves it.
+        let isNew = puzzle == nil ? isFresh(header, wall: wall) : isOfNow(header, wall: wall)
+        return isNew ? nil : discard()
+    }
+
+    private func isOfNow(_ header: FlightHeader, wall: UnixTime) -> Bool {
+        abs(wall.minutes - Int64(header.minute)) <= SeedWindow.minutesTolerated
     }
 
     /// Whether an opening is of these minutes and was not seen before; remembers it.
     private func isFresh(_ header: FlightHeader, wall: UnixTime) -> Bool {
-        abs(wall.minutes - Int64(header.minute)) <= SeedWindow.minutesTolerated
+        isOfNow(header, wall: wall)
             && environment.remember(FlightSeed(reader.seed), Int64(header.minute), wall.minutes)
     }
 
@@ -86,11 +92,12 @@ extension Handshake {
         guard let suite = NoiseSuite(numbers: header.suite), suites.takes(suite), effort == 0 else {
             return try writeRetry(to: header, header: answer(wall), effort: effort, into: &output)
         }
+        // Before the work, which an opening with bad keys costs as well.
+        if header.context == .peer, answered == nil { answered = environment.puzzleLoad.answered() }
         noise = try makeNoise(suite, header)
         guard try noise?.readMessage(message).readableBytes == 0 else { return fail() }
         let answer = answer(wall)
         _ = try writeFlight(answer, payload: statement(in: answer), into: &output)
-        if header.context == .peer { answered = environment.puzzleLoad.answered() }
         switch header.pattern {
         case .mutual:
             phase = .awaitingLast

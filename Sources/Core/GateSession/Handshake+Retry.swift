@@ -30,6 +30,8 @@ extension Handshake {
         let message = puzzle?.encoded ?? []
         _ = try writeFlight(retry, message, payload: nil, into: &output)
         guard let suite else { return fail(failure) }
+        // Nothing more is asked of this connection: many of them are not kept for later, to come all at once.
+        if puzzle == nil { answered = environment.puzzleLoad.answered() }
         isRetried = true
         prologue += retry.choices + message
         var asked = opening

@@ -32,8 +32,7 @@ package import NIOCore
 /// certificate, with an ML-DSA key in it the sender's signature; in the last of a peer's handshake a ``ResumptionProof``
 /// may follow.
 /// Prologue: context ‖ choices of flight 1; with a retry ‖ choices of flight 2 ‖ its message ‖ choices of flight 3 ‖ the
-/// solution. Input beyond the last flight is
-/// left for the session.
+/// solution. Input beyond the last flight is left for the session.
 package struct Handshake: ~Copyable {
     /// What the caller does next. Bytes to send are appended to the output in any case.
     package enum Step: Equatable {
@@ -73,7 +72,7 @@ package struct Handshake: ~Copyable {
     var isRetried = false
     /// The puzzle that a retry asked to solve, until it is.
     var puzzle: Puzzle?
-    /// What the responder's answer counts as, until the other side has proven itself.
+    /// What the opening counts as, until the other side has proven itself.
     var answered: PuzzleLoad.Answer?
     /// The version that the responder chose, once it has.
     var version: UInt8?

@@ -6,7 +6,8 @@ import Synchronization
 /// Solves client puzzles on threads of its own: trying keeps a processor busy, which no event loop may be.
 ///
 /// One for the whole process, so that nodes that ask for much get no more of it than ``threadCount`` threads, made when
-/// the first puzzle comes. What can't be solved in its handshake's time is abandoned by whoever waits for it.
+/// the first puzzle comes. Puzzles take turns of ``batch`` tries, so that an easy one waits for a turn of each hard one and
+/// no longer. What can't be solved in its handshake's time is abandoned by whoever waits for it.
 package final class PuzzleSolver: Sendable {
     /// For every connection of this process.
     package static let shared = PuzzleSolver()
@@ -15,8 +16,8 @@ package final class PuzzleSolver: Sendable {
     package static let threadCount = 2
     /// Puzzles that are being solved or wait for it at most; further ones stay unsolved.
     package static let worksMax = 1024
-    /// Numbers that are tried before it is looked whether anybody still waits: well below a millisecond.
-    static let batch: UInt64 = 1024
+    /// Numbers that are tried in a turn, some milliseconds; then it is looked whether anybody still waits.
+    static let batch: UInt64 = 4096
 
     private let threads: NIOThreadPool
     private let works = Mutex(0)
@@ -44,12 +45,20 @@ package final class PuzzleSolver: Sendable {
             promise.succeed(nil)
             return promise.futureResult
         }
+        takeTurn(work, from: 0, promise)
+        return promise.futureResult
+    }
+
+    /// Tries the next numbers when those that wait have had their turns.
+    private func takeTurn(_ work: PuzzleWork, from first: UInt64, _ promise: EventLoopPromise<UInt64?>) {
         threads.submit { state in
-            let solution = state == .active ? work.solve(inBatchesOf: PuzzleSolver.batch) : nil
+            let next = first + PuzzleSolver.batch
+            let isWanted = state == .active && !work.isAbandoned
+            let solution = isWanted ? work.puzzle.solution(in: first...next - 1) : nil
+            if isWanted, solution == nil { return self.takeTurn(work, from: next, promise) }
             self.works.withLock { $0 -= 1 }
             promise.succeed(solution)
         }
-        return promise.futureResult
     }
 
     package func shutDown() async { try? await threads.shutdownGracefully() }
@@ -57,21 +66,13 @@ package final class PuzzleSolver: Sendable {
 
 /// One puzzle that a connection waits for.
 package final class PuzzleWork: Sendable {
-    private let puzzle: Puzzle
-    private let isAbandoned = Atomic(false)
+    fileprivate let puzzle: Puzzle
+    private let hasNobody = Atomic(false)
 
     package init(_ puzzle: Puzzle) { self.puzzle = puzzle }
 
     /// Nobody waits for the solution any more.
-    package func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+    package func abandon() { hasNobody.store(true, ordering: .relaxed) }
 
-    /// Tries one number after the other; `nil` once abandoned.
-    fileprivate func solve(inBatchesOf count: UInt64) -> UInt64? {
-        var first: UInt64 = 0
-        while !isAbandoned.load(ordering: .relaxed) {
-            if let solution = puzzle.solution(in: first...first + (count - 1)) { return solution }
-            first += count
-        }
-        return nil
-    }
+    fileprivate var isAbandoned: Bool { hasNobody.load(ordering: .relaxed) }
 }

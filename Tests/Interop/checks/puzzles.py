@@ -16,7 +16,7 @@ from .nodes import RealNode
 from .report import Report, eventually, expect
 
 THRESHOLD = "8"
-EFFORT_MIN = 10
+EFFORT_MIN = 14
 PUZZLES, EFFORT = "gate_handshakes_puzzles_total", "gate_handshakes_puzzle_effort"
 
 

@@ -104,6 +104,10 @@ def check(report: Report, node: RealNode) -> None:
 # Retries sealed as they should be. The node offers everything and begins with 1, 1, 1; ML-KEM-768 is not taken here.
 SOUND = {"lowest_version": 2, "highest_version": 2, "pattern": MUTUAL, "suite": Suite(2, 1, 1), "minute": 0,
          "offers": b"\4\6\x0e", "kind": RETRY, "context": 1}
+PUZZLE = b"\1" + bytes(32)
+PUZZLED = {
+    "and the suite begun with": {"suite": Suite(), "offers": b"\6\6\x0e"}, "and another suite": {},
+}
 RETRIES = {
     "of a version not offered": {"lowest_version": 3, "highest_version": 3},
     "of two versions": {"lowest_version": 1}, "of the other pattern": {"pattern": 2},
@@ -114,13 +118,19 @@ RETRIES = {
     "of half a suite": {"suite": Suite(0, 1, 1)}, "of a suite above 7": {"suite": Suite(255, 255, 255)},
     "of no suite": {"suite": Suite(0, 0, 0), "offers": b"\0\0\0"},
     "of no suite, untruly": {"suite": Suite(0, 0, 0)}, "of kind 3": {"kind": 3},
+    "with a puzzle of no effort": {"puzzle": bytes(33)}, "with a puzzle of 21 bits": {"puzzle": b"\x15" + PUZZLE[1:]},
+    "with a puzzle of 255 bits": {"puzzle": b"\xff" + PUZZLE[1:]}, "with a puzzle cut off": {"puzzle": PUZZLE[:-1]},
+    "with a puzzle a byte longer": {"puzzle": PUZZLE + b"\0"},
+    "with a puzzle and no suite": {"suite": Suite(0, 0, 0), "puzzle": PUZZLE},
+    "with a puzzle and a suite outside its offers": {"suite": Suite(), "puzzle": PUZZLE},
+    "with a puzzle, whose offers hold the suite begun with": {"offers": b"\6\6\x0e", "puzzle": PUZZLE},
 }
 
 
 def check_retries(report: Report, peers: list[Peer]) -> None:
-    def made(peer: Peer, **fields) -> Change:
+    def made(peer: Peer, puzzle: bytes = b"", **fields) -> Change:
         choices = Choices(**{**SOUND, **fields}).encode()
-        return lambda _: Mask(peer.identity.uuid, None).seal(2, choices, b"", 1_300)
+        return lambda _: Mask(peer.identity.uuid, None).seal(2, choices, puzzle, 1_300)
 
     def check_one(peer: Peer, name: str, fields: dict) -> None:
         with report.check(f"a retry {name}: the node says nothing more"):
@@ -128,6 +138,9 @@ def check_retries(report: Report, peers: list[Peer]) -> None:
 
     with report.check("a node that dials goes on at a retry that is made here, of whatever minute"):
         expect(not peers[0].is_refused(made(peers[0]), "retry"), "it goes on")
+    for name, fields in PUZZLED.items():
+        with report.check(f"a node that dials goes on at a retry that is made here, with a puzzle {name}"):
+            expect(not peers[0].is_refused(made(peers[0], PUZZLE, **fields), "retry"), "it goes on")
     with ThreadPoolExecutor(len(RETRIES)) as pool:
         for peer, (name, fields) in zip(peers[1:], RETRIES.items()):
             pool.submit(check_one, peer, name, fields)
