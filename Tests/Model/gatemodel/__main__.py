@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import time
 
@@ -30,6 +31,8 @@ def _run(place: tuple[int, int]) -> Outcome:
 
 def main() -> int:
     options = _options()
+    # So that the pool's processes end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
     places = [
         (group, index) for group, (_, cases) in enumerate(GROUPS) for index, case in enumerate(cases)
