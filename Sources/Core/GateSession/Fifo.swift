@@ -32,6 +32,13 @@ struct Fifo<Element> {
         elements[head] = element
     }
 
+    /// Changes the last element in place; `nil` where there is none.
+    mutating func updateLast<Result>(_ change: (inout Element) -> Result) -> Result? {
+        guard !isEmpty, var last = elements[elements.count - 1].take() else { return nil }
+        defer { elements[elements.count - 1] = last }
+        return change(&last)
+    }
+
     mutating func removeAll() {
         elements = []
         head = 0

@@ -11,9 +11,11 @@ struct Outbox {
     static let leastRoom = 64
     /// Bytes of control messages that may wait, as encoded: whoever makes us answer and does not read costs no more.
     static let controlBytesMax = 256 * 1024
-    /// While more waits than a few records, what comes is copied: a slice of a link's read keeps all of the read, up to a
-    /// hundred times its own bytes, and the peer may leave it for long.
+    /// While more waits than a few records, what comes is copied: a slice of a link's read keeps all of the read, however
+    /// few bytes it has itself, and the peer may leave it for long.
     static let sharedBytesMax = 256 * 1024
+    /// And while the outbox has not been empty since so many slices came.
+    static let sharedPiecesMax = 64
 
     private var control = Fifo<SessionMessage>()
     private var controlBytes = 0
@@ -28,6 +30,8 @@ struct Outbox {
     private var cells = Fifo<ByteBuffer>()
     private var cellBytes = 0
     private var streamBytes = 0
+    /// Slices that came since the outbox was empty.
+    private var sharedPieces = 0
 
     /// Bytes that wait, sendable or not, without the few that frame them.
     var queuedBytes: Int { controlBytes + messageBytes + cellBytes + streamBytes }
@@ -49,7 +53,7 @@ struct Outbox {
     mutating func append(message: ExtenderMessage) {
         precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has its bound")
         var message = message
-        message.payload = kept(message.payload)
+        if !mayShare() { message.payload = message.payload.copied }
         let key = MessageFlowKey(extender: message.extender, priority: message.priority)
         messageBytes += message.payload.readableBytes
         let isFirst = messages[key, default: MessageFlow()].append(message)
@@ -60,13 +64,12 @@ struct Outbox {
         precondition(new.readableBytes % WireLimits.cellBytes == 0, "cells come whole")
         guard new.readableBytes > 0 else { return }
         if cells.isEmpty { ring(.cells, of: nil, .bulk) }
-        cells.append(kept(new))
+        cells.append(mayShare() ? new : new.copied)
         cellBytes += new.readableBytes
     }
 
     mutating func append(data: ByteBuffer, of alias: UInt32, _ stream: inout StreamState) {
-        stream.waiting.append(kept(data))
-        stream.waitingBytes += data.readableBytes
+        stream.append(data, copies: !mayShare())
         streamBytes += data.readableBytes
         wake(alias, &stream)
     }
@@ -84,12 +87,12 @@ struct Outbox {
     /// Drops everything: only what is appended after it will be sent.
     mutating func removeAll() { self = Outbox() }
 
-    /// The bytes as they wait: in a buffer of their own where they may wait long.
-    private func kept(_ bytes: ByteBuffer) -> ByteBuffer {
-        guard queuedBytes > Outbox.sharedBytesMax else { return bytes }
-        var own = ByteBuffer()
-        own.writeImmutableBuffer(bytes)
-        return own
+    /// Whether what comes now may wait as a slice; counts it then.
+    private mutating func mayShare() -> Bool {
+        if queuedBytes == 0 { sharedPieces = 0 }
+        guard queuedBytes <= Outbox.sharedBytesMax, sharedPieces < Outbox.sharedPiecesMax else { return false }
+        sharedPieces += 1
+        return true
     }
 
     private mutating func ring(_ flow: TurnRing.Flow, of extender: ExtenderID?, _ priority: Priority) {
@@ -219,5 +222,14 @@ struct Outbox {
         guard let bytes = message.payload.readSlice(length: count) else { return }
         MessageCodec.encodeMessagePart(part: part, bytes, into: &output)
         messageBytes -= count
+    }
+}
+
+extension ByteBuffer {
+    /// The same bytes in a buffer of their own.
+    fileprivate var copied: ByteBuffer {
+        var own = ByteBuffer()
+        own.writeImmutableBuffer(self)
+        return own
     }
 }

@@ -8,8 +8,10 @@ struct StreamState {
     let extender: ExtenderID
     let priority: Priority
     /// Bytes that wait, in order.
-    var waiting = Fifo<ByteBuffer>()
-    var waitingBytes = 0
+    private(set) var waiting = Fifo<ByteBuffer>()
+    private(set) var waitingBytes = 0
+    /// Whether the last of them are in a buffer of this stream's own.
+    private var ownsLast = false
     /// Bytes sent so far, and up to where the other side allows.
     var sentOffset: UInt64 = 0
     var sendLimit: UInt64
@@ -58,6 +60,31 @@ struct StreamState {
         sendLimit = max(other.limit, other.received)
         finish = other.flags.contains(.finishReceived) ? .sent : .open
         isDoneReceived = other.flags.contains(.doneSent)
+    }
+
+    /// A buffer of the stream's own takes no more from so many bytes on.
+    private static let ownBytesMax = 16 * 1024
+
+    /// Bytes that wait from now on. With `copies` they go into buffers of the stream's own, small ones together: what waits
+    /// then takes hardly more than its bytes, in however many pieces it came.
+    mutating func append(_ data: ByteBuffer, copies: Bool) {
+        waitingBytes += data.readableBytes
+        guard copies else {
+            ownsLast = false
+            return waiting.append(data)
+        }
+        let isJoined =
+            ownsLast
+            && waiting.updateLast { last in
+                guard last.writerIndex < StreamState.ownBytesMax else { return false }
+                last.writeImmutableBuffer(data)
+                return true
+            } ?? false
+        guard !isJoined else { return }
+        var own = ByteBuffer()
+        own.writeImmutableBuffer(data)
+        ownsLast = true
+        waiting.append(own)
     }
 
     /// What one turn of a stream came to.

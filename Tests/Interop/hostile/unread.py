@@ -17,6 +17,8 @@ ENDLESS = 1 << 62
 SECONDS = 5.0
 # Below the 75 s after which such a session ends; what is held is reached within the first of these seconds.
 MOST_MIB = {4: 32, 64: 32, 256: 48}
+# Bytes that come one by one, each a read of the exit and a frame of its link.
+DRIPPING, DRIPPED_MIB, DRIPPING_SECONDS = 64, 64, 15.0
 
 
 def check(report: Report, node: RealNode) -> None:
@@ -24,22 +26,29 @@ def check(report: Report, node: RealNode) -> None:
     for count, most in MOST_MIB.items():
         with attack(report, node, f"{count} streams that nobody reads", most):
             with report.check(f"{count} streams with endless credit that nobody reads cost less than {most} MiB"):
-                held = most_held(node, count) / MIB
-                print(f"    {held:.0f} MiB")
-                expect(held < most, f"{held:.0f} MiB more")
+                expect_held(node, count, most, pour_into)
+    with attack(report, node, "streams that come byte by byte and nobody reads", DRIPPED_MIB):
+        with report.check(f"{DRIPPING} streams that come byte by byte cost less than {DRIPPED_MIB} MiB"):
+            expect_held(node, DRIPPING, DRIPPED_MIB, drip_into, DRIPPING_SECONDS)
 
 
-def most_held(node: RealNode, count: int) -> int:
+def expect_held(node: RealNode, count: int, most: int, send_to, seconds: float = SECONDS) -> None:
+    held = most_held(node, count, send_to, seconds) / MIB
+    print(f"    {held:.0f} MiB")
+    expect(held < most, f"{held:.0f} MiB more")
+
+
+def most_held(node: RealNode, count: int, send_to, seconds: float = SECONDS) -> int:
     """The most memory that the worker took meanwhile, above what it had."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as target:
-        threading.Thread(target=pour, args=(target,), daemon=True).start()
+        threading.Thread(target=serve, args=(target, send_to), daemon=True).start()
         session, process = standing(node), program(node, KERNEL)
         before, most = memory(process), 0
         request = socks5.request("127.0.0.1", target.getsockname()[1])
         for number in range(count):
             alias = 2 * number + 1
             session.send(StreamOpen(alias, 7, number, socks5.EXTENDER, 2, ENDLESS), StreamData(alias, request))
-        deadline, said = time.monotonic() + SECONDS, 0
+        deadline, said = time.monotonic() + seconds, 0
         while time.monotonic() < deadline:
             most = max(most, memory(process) - before)
             time.sleep(0.05)
@@ -49,20 +58,31 @@ def most_held(node: RealNode, count: int) -> int:
     return most
 
 
-def pour(target: socket.socket) -> None:
-    """Sends to whoever connects for as long as it takes anything."""
+def serve(target: socket.socket, send_to) -> None:
+    """Sends to whoever connects."""
     while True:
         try:
             connection, _ = target.accept()
         except OSError:
             return
-        threading.Thread(target=pour_into, args=(connection,), daemon=True).start()
+        threading.Thread(target=send_to, args=(connection,), daemon=True).start()
 
 
 def pour_into(connection: socket.socket) -> None:
+    """As much as it takes."""
     piece = bytes(MIB)
     try:
         while True:
             connection.sendall(piece)
+    except OSError:
+        connection.close()
+
+
+def drip_into(connection: socket.socket) -> None:
+    """Byte by byte, each at once."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        while True:
+            connection.send(b"x")
     except OSError:
         connection.close()
