@@ -39,7 +39,8 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     /// Why the machine ended the connection: closing the channel tells of its end before it returns.
     private var ending: SessionFailure?
-    private let solver: PuzzleSolver
+    /// Where puzzles are solved; `nil` for the process's threads, which are not made before there is a puzzle.
+    private let solver: PuzzleSolver?
     /// The puzzle that the handshake waits for.
     private var solving: PuzzleWork?
     /// Reads what nobody wants, once that is so.
@@ -51,7 +52,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     static let keptBytes = 2048
 
     package init(
-        connection: consuming PeerConnection, delegate: any PeerChannelDelegate, solver: PuzzleSolver = .shared
+        connection: consuming PeerConnection, delegate: any PeerChannelDelegate, solver: PuzzleSolver? = nil
     ) {
         self.solver = solver
         self.connection = connection
@@ -189,7 +190,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
         guard solving == nil else { return }
         let work = PuzzleWork(puzzle)
         solving = work
-        solver.solve(work, on: context.eventLoop).assumeIsolated().whenSuccess { solution in
+        (solver ?? .shared).solve(work, on: context.eventLoop).assumeIsolated().whenSuccess { solution in
             if let solution { self.solved(solution) }
         }
     }
