@@ -4,7 +4,7 @@ import socket
 from contextlib import contextmanager
 
 from gatepeer.flights import SharedSecret
-from gatepeer.handshake import Initiator, read_flight
+from gatepeer.handshake import Initiator, is_retry, read_flight
 from gatepeer.identity import Identity
 from gatepeer.noise import ANONYMOUS, MUTUAL
 from gatepeer.puzzles import EFFORT_MAX, SOLUTION_BYTES, Puzzle
@@ -17,6 +17,8 @@ from .report import Report, eventually, expect
 
 THRESHOLD = "8"
 EFFORT_MIN = 14
+# Until a node asks that a part has set a threshold of 16 at most.
+OPENINGS_MAX = 64
 PUZZLES, EFFORT = "gate_handshakes_puzzles_total", "gate_handshakes_puzzle_effort"
 
 
@@ -27,10 +29,28 @@ def puzzles(node: RealNode, result: str) -> int:
 def abandon(node: RealNode, secret: SharedSecret | None, count: int) -> None:
     """Openings whose answers nobody follows."""
     for _ in range(count):
-        with socket.create_connection(node.address, timeout=10) as connection:
-            side = Initiator(Identity(), node.uuid, secret)
-            connection.sendall(side.write_opening())
-            read_flight(side, lambda count: read_exactly(connection, count))
+        with answered(node, secret):
+            pass
+
+
+@contextmanager
+def answered(node: RealNode, secret: SharedSecret | None):
+    """A connection whose opening got an answer or a retry: connection, initiator, choices and message of what came."""
+    with socket.create_connection(node.address, timeout=10) as connection:
+        side = Initiator(Identity(), node.uuid, secret)
+        connection.sendall(side.write_opening())
+        yield connection, side, *read_flight(side, lambda count: read_exactly(connection, count))
+
+
+@contextmanager
+def challenged(node: RealNode, secret: SharedSecret | None):
+    """A connection whose opening got a puzzle. Where the load has just fallen an opening gets its answer, and raises it."""
+    for _ in range(OPENINGS_MAX):
+        with answered(node, secret) as (connection, side, choices, message):
+            if is_retry(choices) and message:
+                yield connection, side, choices, message
+                return
+    raise AssertionError("no puzzle")
 
 
 @contextmanager
@@ -99,10 +119,7 @@ def wrong(puzzle: Puzzle) -> bytes:
 
 
 def expect_closed(node: RealNode, secret: SharedSecret | None, solve) -> None:
-    with socket.create_connection(node.address, timeout=5) as connection:
-        side = Initiator(Identity(), node.uuid, secret)
-        connection.sendall(side.write_opening())
-        choices, message = read_flight(side, lambda count: read_exactly(connection, count))
+    with challenged(node, secret) as (connection, side, choices, message):
         connection.sendall(side.read_retry(choices, message, solve))
         try:
             expect(connection.recv(1) == b"", "a byte")
