@@ -3,10 +3,9 @@ package import GateModel
 /// Decides how hard a puzzle openings are answered with: by how many answers were for nothing lately.
 ///
 /// Counts answers from where work on them begins, or where a retry promises it without a puzzle, each until its handshake
-/// is completed. So honest handshakes count for as long as they
-/// are under way, and whoever leaves after the opening counts on. Time forgets: what counts are the answers of the window
-/// that goes on, and of the one before as much as lies less than a window back, taken as evenly spread. Once nobody has
-/// abandoned anything for two windows nothing is left.
+/// is completed. So honest handshakes count for as long as they are under way, and whoever leaves after the opening counts
+/// on. Time forgets: what counts are the answers of the window that goes on, and of the one before as much as lies less
+/// than a window back, taken as evenly spread. Once nobody has abandoned anything for two windows nothing is left.
 ///
 /// Below the threshold nothing is asked for; from it on ``PuzzleEffort/least``, and with each doubling a bit more, up to
 /// ``PuzzleEffort/most``. Belongs to one event loop.
