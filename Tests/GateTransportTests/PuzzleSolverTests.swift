@@ -9,9 +9,12 @@ import Testing
 
 @testable import GateTransport
 
+private func puzzle(_ effort: UInt8) -> Puzzle {
+    Puzzle(effort: effort, challenge: [UInt8](0..<32), of: NodeUUID(UUIDBytes(high: 1, low: 1)))
+}
+
 @Suite(.timeLimit(.minutes(1))) struct PuzzleSolverTests {
     private let loop = MultiThreadedEventLoopGroup.singleton.next()
-    private let challenge: [UInt8] = (0..<32).map { $0 }
 
     private func withSolver(
         worksMax: Int = PuzzleSolver.worksMax, _ body: (PuzzleSolver) async throws -> Void
@@ -30,7 +33,7 @@ import Testing
 
     @Test(arguments: [1, 10, 16] as [UInt8]) func `solves off the loop, and tells on it`(_ effort: UInt8) async throws {
         try await withSolver { solver in
-            let puzzle = Puzzle(effort: effort, challenge: challenge)
+            let puzzle = puzzle(effort)
             let loop = loop
             let found = try await solver.solve(PuzzleWork(puzzle), on: loop).map { (loop.inEventLoop, $0) }.get()
             let solution = try #require(found.1)
@@ -41,11 +44,9 @@ import Testing
     @Test func `ends what was abandoned, and goes on to what waits`() async throws {
         try await withSolver { solver in
             // Nobody finds a hash of zeros.
-            let endless = (0..<PuzzleSolver.threadCount + 3).map { _ in
-                PuzzleWork(Puzzle(effort: .max, challenge: challenge))
-            }
+            let endless = (0..<PuzzleSolver.threadCount + 3).map { _ in PuzzleWork(puzzle(.max)) }
             let ends = endless.map { solver.solve($0, on: loop) }
-            let last = solver.solve(PuzzleWork(Puzzle(effort: 1, challenge: challenge)), on: loop)
+            let last = solver.solve(PuzzleWork(puzzle(1)), on: loop)
             #expect(solver.workCount == endless.count + 1)
             for work in endless { work.abandon() }
             var solutions: [UInt64?] = []
@@ -58,9 +59,9 @@ import Testing
 
     @Test func `an easy puzzle waits for a turn of each hard one, and no longer`() async throws {
         try await withSolver { solver in
-            let endless = (0..<24).map { _ in PuzzleWork(Puzzle(effort: .max, challenge: challenge)) }
+            let endless = (0..<24).map { _ in PuzzleWork(puzzle(.max)) }
             for work in endless { _ = solver.solve(work, on: loop) }
-            let solution = try await solver.solve(PuzzleWork(Puzzle(effort: 14, challenge: challenge)), on: loop).get()
+            let solution = try await solver.solve(PuzzleWork(puzzle(14)), on: loop).get()
             #expect(solution != nil && solver.workCount == endless.count)
             for work in endless { work.abandon() }
         }
@@ -68,9 +69,9 @@ import Testing
 
     @Test func `takes no more than a bounded number`() async throws {
         try await withSolver(worksMax: 1) { solver in
-            let work = PuzzleWork(Puzzle(effort: .max, challenge: challenge))
+            let work = PuzzleWork(puzzle(.max))
             let first = solver.solve(work, on: loop)
-            let second = solver.solve(PuzzleWork(Puzzle(effort: 1, challenge: challenge)), on: loop)
+            let second = solver.solve(PuzzleWork(puzzle(1)), on: loop)
             let refused = try await second.get()
             work.abandon()
             let abandoned = try await first.get()
@@ -189,9 +190,7 @@ import Testing
     @Test func `a connection that ends while its puzzle is solved takes the work with it`() async throws {
         try await withGroup { group, solver in
             // Both threads are busy, so that the connection's puzzle waits.
-            let others = (0..<PuzzleSolver.threadCount).map { _ in
-                PuzzleWork(Puzzle(effort: .max, challenge: [UInt8](repeating: 0, count: 32)))
-            }
+            let others = (0..<PuzzleSolver.threadCount).map { _ in PuzzleWork(puzzle(.max)) }
             let loop = group.next()
             let ends = others.map { solver.solve($0, on: loop) }
             let dial = try await dial(group, doublings: 10, solver: solver)

@@ -42,7 +42,7 @@ extension Handshake {
 
     private func makePuzzle(_ effort: UInt8) -> Puzzle {
         environment.puzzles.asked += 1
-        return Puzzle(effort: effort, challenge: environment.random.bytes(Puzzle.challengeByteCount))
+        return Puzzle(effort: effort, challenge: environment.random.bytes(Puzzle.challengeByteCount), of: dialled)
     }
 
     /// Takes the solution off the front of a second opening's message, where one was asked for; `nil` to go on.
@@ -89,7 +89,7 @@ extension Handshake {
         prologue += retry.choices
         noise = nil
         guard message.readableBytes > 0 else { return try openAnew([], into: &output) }
-        guard let puzzle = Puzzle(message) else { return fail() }
+        guard let puzzle = Puzzle(message, of: dialled) else { return fail() }
         guard puzzle.effort <= PuzzleEffort.most else {
             environment.puzzles.tooHard += 1
             return fail(.puzzleTooHard(effort: puzzle.effort))

@@ -2,6 +2,8 @@
 
 import socket
 from contextlib import contextmanager
+from dataclasses import replace
+from uuid import uuid4
 
 from gatepeer.flights import SharedSecret
 from gatepeer.handshake import Initiator, is_retry, read_flight
@@ -97,9 +99,10 @@ def expect_puzzle(node: RealNode, secret: SharedSecret | None, pattern: int, sui
 
 
 def check_wrong_solutions(report: Report, node: RealNode, secret: SharedSecret | None) -> None:
-    other = Puzzle(EFFORT_MIN, bytes(32)).solve()
+    other = Puzzle(EFFORT_MIN, bytes(32), node.uuid).solve()
     solutions = {
         "wrong": lambda puzzle: wrong(puzzle), "of another challenge": lambda puzzle: other, "missing": lambda _: b"",
+        "of another node": lambda puzzle: replace(puzzle, node=uuid4()).solve(),
         "cut off": lambda puzzle: puzzle.solve()[:-1], "doubled": lambda puzzle: puzzle.solve() * 2,
         "of the other byte order": lambda puzzle: puzzle.solve()[::-1],
     }
@@ -109,7 +112,7 @@ def check_wrong_solutions(report: Report, node: RealNode, secret: SharedSecret |
         with report.check(f"a solution that is {name} is closed without a word ({word} secret)"):
             expect_closed(node, secret, solve)
     with report.check("the node counted wrong solutions, and says so"):
-        expect(eventually(lambda: puzzles(node, "wrong") >= 4), f"{puzzles(node, 'wrong')}")
+        expect(eventually(lambda: puzzles(node, "wrong") >= 5), f"{puzzles(node, 'wrong')}")
         expect(eventually(lambda: "no solution of the puzzle" in node.refusals()), "a refusal in status")
 
 

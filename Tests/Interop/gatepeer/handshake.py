@@ -55,7 +55,7 @@ class Side:
 
     def __init__(self, identity: Identity, dialled: UUID, secret: SharedSecret | None, taken: Taken):
         self.identity, self.secret, self.taken = identity, secret, taken
-        self.mask = Mask(dialled, secret)
+        self.dialled, self.mask = dialled, Mask(dialled, secret)
         self.noise: NoiseHandshake | None = None
         self.first: Choices | None = None  # the newest opening
         self.prologue = b""
@@ -162,7 +162,7 @@ class Initiator(Side):
         if not self.taken.takes(choices.suite):
             raise Refused("a suite that was not offered")
         self.took_retry = True
-        self.puzzle = Puzzle.decode(message) if message else None
+        self.puzzle = Puzzle.decode(message, self.dialled) if message else None
         self._bind(choices, message)
         self.first = replace(self.first, suite=choices.suite)
         return self._open(solve(self.puzzle) if self.puzzle else b"")
@@ -257,7 +257,7 @@ class Responder(Side):
         self._bind(opening)
         suite = self.taken.answer(opening.suite, opening.offers)
         choices = replace(self._later_choices(), kind=RETRY, suite=suite or NO_SUITE)
-        self.puzzle = (puzzle or Puzzle.make(self.effort)) if suite and self.effort else None
+        self.puzzle = (puzzle or Puzzle.make(self.effort, self.dialled)) if suite and self.effort else None
         message = self.puzzle.encode() if self.puzzle else b""
         self._bind(choices, message)
         self.took_retry = True

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import os
 from dataclasses import dataclass
+from uuid import UUID
 
 from .suites import Refused, label
 
@@ -18,26 +19,27 @@ class Puzzle:
 
     effort: int
     challenge: bytes
+    node: UUID
 
     @classmethod
-    def make(cls, effort: int) -> "Puzzle":
-        return cls(effort, os.urandom(CHALLENGE_BYTES))
+    def make(cls, effort: int, node: UUID) -> "Puzzle":
+        return cls(effort, os.urandom(CHALLENGE_BYTES), node)
 
     def encode(self) -> bytes:
         return bytes([self.effort]) + self.challenge
 
     @classmethod
-    def decode(cls, encoded: bytes) -> "Puzzle":
+    def decode(cls, encoded: bytes, node: UUID) -> "Puzzle":
         if len(encoded) != PUZZLE_BYTES or not encoded[0]:
             raise Refused("no puzzle")
         if encoded[0] > EFFORT_MAX:
             raise Refused(f"a puzzle of {encoded[0]} bits")
-        return cls(encoded[0], encoded[1:])
+        return cls(encoded[0], encoded[1:], node)
 
     def is_solved_by(self, solution: bytes) -> bool:
         if len(solution) != SOLUTION_BYTES:
             return False
-        text = label("QuantumGate puzzle v1") + self.challenge + solution
+        text = label("QuantumGate puzzle v1") + self.node.bytes + self.challenge + solution
         return not int.from_bytes(hashlib.sha256(text).digest(), "big") >> 256 - self.effort
 
     def solve(self) -> bytes:

@@ -118,8 +118,9 @@ class Transcript:
         count = self.heads[1][2]
         if second.kind != RETRY or not count:
             return None
-        mask, flight = Mask(self.sides["responder"].uuid, self.secret), self.flights[1]
-        return Puzzle.decode(mask.open_body(2, flight[:SEED_BYTES], flight[HEAD_BYTES:], count))
+        dialled, flight = self.sides["responder"].uuid, self.flights[1]
+        message = Mask(dialled, self.secret).open_body(2, flight[:SEED_BYTES], flight[HEAD_BYTES:], count)
+        return Puzzle.decode(message, dialled)
 
     def _write(self, side: Side, write, least: int = 0) -> None:
         """What a side writes with the seed and the amount of padding of the vector's flight."""
