@@ -106,6 +106,36 @@ import Testing
     }
 }
 
+@Suite struct SettledMessages {
+    /// What waits is copied between any two records, in the middle of messages in parts, too.
+    @Test func `come as they were sent`() throws {
+        var pair = PeerPair(try TestNode(1), try TestNode(2))
+        pair.establish()
+        let read = ByteBuffer(bytes: (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 5) })
+        let lengths = [3, 400_000, 65_536, 300_000, 1, 200_000, 1]
+        var sent: [ExtenderMessage] = []
+        for (number, length) in lengths.enumerated() {
+            let payload = try #require(read.getSlice(at: number * 1000, length: length))
+            sent.append(ExtenderMessage(extender: ShippedExtender.socks5, id: UInt64(number), payload: payload))
+            pair.dialler.enqueue(.message(sent[number]))
+        }
+        pair.dialler.enqueue(.cells(try #require(read.getSlice(at: 0, length: 40 * WireLimits.cellBytes))))
+        while pair.dialler.queuedBytes > 0 {
+            pair.dialler.seal(into: &pair.toAcceptor, budget: 1)
+            pair.dialler.settle()
+            pair.deliverToAcceptor()
+        }
+
+        var (messages, bytes): ([ExtenderMessage], [UInt8]) = ([], [])
+        for event in pair.acceptorEvents {
+            if case .message(.message(let message)) = event { messages.append(message) }
+            if case .message(.cells(let cells)) = event { bytes += cells.readableBytesView }
+        }
+        #expect(messages.map(\.id) == sent.map(\.id) && messages.map(\.payload) == sent.map(\.payload))
+        #expect(bytes == Array(read.readableBytesView.prefix(40 * WireLimits.cellBytes)))
+    }
+}
+
 extension MessageAssembly.Step {
     fileprivate var isIncomplete: Bool { if case .incomplete = self { true } else { false } }
     fileprivate var droppedID: UInt64?? { if case .dropped(let id) = self { .some(id) } else { nil } }

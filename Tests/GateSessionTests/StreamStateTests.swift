@@ -26,6 +26,24 @@ import Testing
         #expect(stream.waiting.count == 5)
     }
 
+    @Test func `what waits is copied once it is there to stay, and what comes then joins it`() {
+        var stream = stream()
+        let read = ByteBuffer(bytes: (0..<100_000).map { UInt8(truncatingIfNeeded: $0) })
+        for start in stride(from: 0, to: 9000, by: 3) {
+            guard let slice = read.getSlice(at: start, length: 3) else { return }
+            stream.append(slice, copies: false)
+        }
+        stream.settle()
+        #expect(stream.waitingBytes == 9000 && stream.waiting.count == 1)
+        stream.append(ByteBuffer(repeating: 1, count: 3), copies: true)
+        #expect(stream.waiting.count == 1)
+        var output = ByteBuffer()
+        _ = stream.send(as: 1, into: &output, room: 1 << 20)
+        output.moveReaderIndex(forwardBy: MessageCodec.streamDataOverhead)
+        #expect(output.readSlice(length: 9000) == read.getSlice(at: 0, length: 9000))
+        #expect(output.readableBytes == 3)
+    }
+
     @Test func `pieces leave in order, however they wait and while others come`() {
         var (stream, output) = (stream(), ByteBuffer())
         var (sent, came): ([UInt8], [UInt8]) = ([], [])
@@ -33,6 +51,7 @@ import Testing
             let piece = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: number % 41 + 1)
             stream.append(ByteBuffer(bytes: piece), copies: number % 7 != 3)
             sent += piece
+            if number % 50 == 0 { stream.settle() }
             guard number % 3 == 0 else { continue }
             output.clear()
             _ = stream.send(as: 1, into: &output, room: MessageCodec.streamDataOverhead + number % 90 + 1)

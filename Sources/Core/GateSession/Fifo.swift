@@ -39,6 +39,14 @@ struct Fifo<Element> {
         return change(&last)
     }
 
+    mutating func updateEach(_ change: (inout Element) -> Void) {
+        for index in head..<elements.count {
+            guard var element = elements[index].take() else { continue }
+            change(&element)
+            elements[index] = element
+        }
+    }
+
     mutating func removeAll() {
         elements = []
         head = 0

@@ -13,6 +13,16 @@ struct MessageFlow {
         defer { waiting.append(message) }
         return waiting.isEmpty
     }
+
+    /// Copies what waits into buffers of its own. One that has begun keeps its indices: they say how much was sent.
+    mutating func settle() {
+        waiting.updateEach { message in
+            let begun = message.payload.readerIndex
+            message.payload.moveReaderIndex(to: 0)
+            message.payload = message.payload.copied
+            message.payload.moveReaderIndex(forwardBy: begun)
+        }
+    }
 }
 
 /// Which messages an extender's flow holds.

@@ -4,6 +4,10 @@ import NIOCore
 
 /// What waits to be sent, most urgent first: control, interactive, bulk. Extenders of one class take turns, and so do the
 /// flows of each (streams, messages).
+///
+/// What comes while nothing waits is kept as it comes, a slice of a link's read. Such a slice keeps all of the read alive,
+/// however few bytes it has itself. So what then does not leave at once is copied (``settle(_:)``), and so is all that
+/// comes behind it, until nothing waits again: the peer may leave it for long.
 struct Outbox {
     /// What a flow may put into a record at once while others of its class wait.
     static let turnBytes = 8192
@@ -11,11 +15,6 @@ struct Outbox {
     static let leastRoom = 64
     /// Bytes of control messages that may wait, as encoded: whoever makes us answer and does not read costs no more.
     static let controlBytesMax = 256 * 1024
-    /// While more waits than a few records, what comes is copied: a slice of a link's read keeps all of the read, however
-    /// few bytes it has itself, and the peer may leave it for long.
-    static let sharedBytesMax = 256 * 1024
-    /// And while the outbox has not been empty since so many slices came.
-    static let sharedPiecesMax = 64
 
     private var control = Fifo<SessionMessage>()
     private var controlBytes = 0
@@ -30,8 +29,8 @@ struct Outbox {
     private var cells = Fifo<ByteBuffer>()
     private var cellBytes = 0
     private var streamBytes = 0
-    /// Slices that came since the outbox was empty.
-    private var sharedPieces = 0
+    /// Whether slices wait: then nothing else but control messages does.
+    private var hasSlices = false
 
     /// Bytes that wait, sendable or not, without the few that frame them.
     var queuedBytes: Int { controlBytes + messageBytes + cellBytes + streamBytes }
@@ -87,12 +86,23 @@ struct Outbox {
     /// Drops everything: only what is appended after it will be sent.
     mutating func removeAll() { self = Outbox() }
 
-    /// Whether what comes now may wait as a slice; counts it then.
+    /// What still waits is there to stay for a while: buffers that it has slices of are given back.
+    mutating func settle(_ streams: inout StreamTable) {
+        guard hasSlices else { return }
+        hasSlices = false
+        guard sharableBytes > 0 else { return }
+        streams.settle()
+        for index in messages.indices { messages.values[index].settle() }
+        cells.updateEach { $0 = $0.copied }
+    }
+
+    /// Bytes that may be slices.
+    private var sharableBytes: Int { messageBytes + cellBytes + streamBytes }
+
+    /// Whether what comes now may wait as a slice.
     private mutating func mayShare() -> Bool {
-        if queuedBytes == 0 { sharedPieces = 0 }
-        guard queuedBytes <= Outbox.sharedBytesMax, sharedPieces < Outbox.sharedPiecesMax else { return false }
-        sharedPieces += 1
-        return true
+        if sharableBytes == 0 { hasSlices = true }
+        return hasSlices
     }
 
     private mutating func ring(_ flow: TurnRing.Flow, of extender: ExtenderID?, _ priority: Priority) {
@@ -227,7 +237,7 @@ struct Outbox {
 
 extension ByteBuffer {
     /// The same bytes in a buffer of their own.
-    fileprivate var copied: ByteBuffer {
+    var copied: ByteBuffer {
         var own = ByteBuffer()
         own.writeImmutableBuffer(self)
         return own

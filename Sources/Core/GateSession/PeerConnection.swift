@@ -200,6 +200,9 @@ package struct PeerConnection: ~Copyable {
         session?.seal(into: &output, budget: budget)
     }
 
+    /// To be called when the carrier takes no more for now: what waits keeps no buffers that it is slices of.
+    package mutating func settle() { session?.settle() }
+
     /// Ends the connection on purpose: what waits is dropped, `seal` then gives the last record, with the reason.
     package mutating func close(_ reason: SessionCloseReason, events: inout [PeerEvent]) {
         session?.close(reason)

@@ -153,6 +153,9 @@ package struct Session: ~Copyable {
         while output.writerIndex < end, isSendable { sealRecord(into: &output) }
     }
 
+    /// What waits keeps no buffers from now on that it is slices of.
+    mutating func settle() { outbox.settle(&streams) }
+
     private mutating func sealRecord(into output: inout ByteBuffer) {
         let rate = failure == nil ? noise.constantRate : nil
         let (policy, most) = (settings.padding, rate?.bytes ?? RecordSealer.plaintextBytesMax)

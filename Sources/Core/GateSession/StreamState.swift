@@ -87,6 +87,15 @@ struct StreamState {
         waiting.append(own)
     }
 
+    /// Copies what waits into buffers of the stream's own.
+    mutating func settle() {
+        guard !waiting.isEmpty else { return }
+        var slices = Fifo<ByteBuffer>()
+        swap(&slices, &waiting)
+        (waitingBytes, ownsLast) = (0, false)
+        while let slice = slices.popFirst() { append(slice, copies: true) }
+    }
+
     /// What one turn of a stream came to.
     struct Sent {
         var byteCount = 0

@@ -41,6 +41,9 @@ struct StreamTable {
         _modify { yield &states.values[index] }
     }
 
+    /// What waits in any stream is in buffers of its own from now on.
+    mutating func settle() { for index in states.indices { states.values[index].settle() } }
+
     // MARK: Opening
 
     mutating func makeAlias() -> UInt32? {

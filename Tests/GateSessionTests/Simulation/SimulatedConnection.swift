@@ -106,13 +106,15 @@ final class SimulatedConnection {
         take(events, 0, at: now)
     }
 
-    /// Seals so much of what one side has waiting, a puzzle's solution first.
+    /// Seals so much of what one side has waiting, a puzzle's solution first; the rest settles, as with drivers.
     func seal(_ side: Int, budget: Int, at now: MonotonicInstant, wall: UnixTime) {
         if side == 0 {
             solve(at: now, wall: wall)
             dialler.seal(into: &toAcceptor.bytes, budget: budget)
+            dialler.settle()
         } else {
             acceptor.seal(into: &toDialler.bytes, budget: budget)
+            acceptor.settle()
         }
     }
 
