@@ -10,6 +10,7 @@ import Testing
         var gates: [UInt32: CreditGate] = [:]
         /// Bytes of all streams that wait.
         var waiting = 0
+        var room = CreditRoom.ample
         private var next: UInt32 = 1
 
         /// What was told or waits.
@@ -29,7 +30,8 @@ import Testing
             guard var gate = gates[stream] else { return nil }
             defer { gates[stream] = gate }
             return ledger.next(
-                &gate, of: stream, waiting: waiting, streamCount: gates.count, isItsTurn: isItsTurn)
+                &gate, of: stream, waiting: waiting, streamCount: gates.count, room: room,
+                isItsTurn: isItsTurn)
         }
 
         func told(_ stream: UInt32) -> Int { Int(gates[stream].map { $0.passedOn - $0.sent } ?? 0) }
@@ -46,7 +48,7 @@ import Testing
         /// The peer takes so much; then what stands in the queue has its turn. Who was told more.
         mutating func take(_ count: Int) -> [UInt32] {
             waiting -= min(count, waiting)
-            guard waiting < SessionEndpoint.lowWaterBytes else { return [] }
+            guard waiting < room.lowWaterBytes else { return [] }
             var told: [UInt32] = []
             for _ in 0..<ledger.queueCount {
                 guard let stream = ledger.takeTurn() else { continue }
@@ -145,6 +147,27 @@ import Testing
         #expect(streams.told(other) >= CreditLedger.leastBytes)
     }
 
+    @Test func `where little is left to lend a stream borrows less, and where nothing is it has its own bytes`() {
+        var streams = Streams()
+        let stream = streams.open()
+        /// Sends and has read all that it may, until it is told no more than before.
+        func settled(_ room: CreditRoom) -> Int {
+            streams.room = room
+            for _ in 0..<100 {
+                streams.send(stream, min(streams.told(stream), 65_536))
+                _ = streams.take(.max)
+            }
+            return streams.told(stream)
+        }
+        #expect(settled(.ample) > 1 << 20)
+        #expect((200_000...262_144).contains(settled(CreditRoom(bytes: 1 << 20, isCrowded: false))))
+        #expect(settled(CreditRoom(bytes: 0, isCrowded: true)) == CreditLedger.leastBytes)
+        while streams.told(stream) > 0 { streams.send(stream, streams.told(stream)) }
+        #expect(streams.waiting == CreditRoom.crowdedBytes)
+        #expect(streams.take(1) == [stream])
+        #expect(streams.told(stream) == CreditLedger.leastBytes)
+    }
+
     @Test(arguments: 1...20) func `whatever happens the sum holds, and whoever waits is told`(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var streams = Streams()
@@ -155,6 +178,7 @@ import Testing
             case 0 where alive.count < 200: _ = streams.open()
             case 1: streams.end(stream)
             case 2: _ = streams.take(Int(random.next() % (4 << 20)))
+            case 3: streams.room = CreditRoom(bytes: random.next() % (16 << 20), isCrowded: random.next() % 2 == 0)
             default: streams.send(stream, Int(random.next() % UInt64(streams.told(stream) + 1)))
             }
             #expect(streams.sum <= CreditLedger.bytesMax(streamCount: 200))

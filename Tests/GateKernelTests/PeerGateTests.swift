@@ -128,7 +128,8 @@ import Testing
                 id: SessionID(UUIDBytes(high: 0, low: UInt64(number))), peer: .node(peer),
                 eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
                 way: .init(isRelayed: true, isInbound: true, isHiding: false, address: nil, certifiedUntil: nil),
-                since: UnixTime(seconds: 0), driver: SilentDriver(), kernel: kernel)
+                since: UnixTime(seconds: 0), driver: SilentDriver(), kernel: kernel,
+                backlog: LoopBacklog())
         }
         for session in sessions {
             #expect(kernel.refusal(of: peer, settings: settings) == nil)

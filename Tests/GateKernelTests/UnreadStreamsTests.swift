@@ -32,6 +32,33 @@ import Testing
         }
     }
 
+    @Test func `where too much waits in all sessions, those end whose peers do not read`() async throws {
+        let backlog = LoopBacklog(bytesMax: 12 << 20)
+        try await withKernels(1) { nodes in
+            try await ExtenderLink.attached(to: nodes[0]) { replica in
+                let reader = UnreadSession(at: nodes[0], number: 1, backlog, isRead: true)
+                let others = (2...8).map { UnreadSession(at: nodes[0], number: $0, backlog) }
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { try await sendAllThatIsGranted(as: replica) }
+                    try await reader.open(1)
+                    for session in others { try await session.open(UnreadStreamsTests.streamCount) }
+                    for session in others { _ = try await session.settled() }
+                    let bytes = try await reader.onLoop { _ in backlog.bytes }
+                    #expect(bytes > 4 << 20 && bytes <= 12 << 20)
+                    var ended = 0
+                    for session in others where try await session.onLoop(\.hasEnded) { ended += 1 }
+                    #expect(ended > 0 && ended < others.count)
+                    let sealed = try await reader.onLoop(\.sealedByteCount)
+                    while try await reader.onLoop({ !$0.hasEnded && $0.sealedByteCount < sealed + 1 << 20 }) {
+                        try await Task.sleep(for: .milliseconds(5))
+                    }
+                    #expect(try await !reader.onLoop(\.hasEnded), "who reads goes on")
+                    tasks.cancelAll()
+                }
+            }
+        }
+    }
+
     private func sendAllThatIsGranted(as replica: ExtenderLink) async throws {
         var sent: [UInt32: UInt64] = [:]
         while !Task.isCancelled {
@@ -51,21 +78,29 @@ import Testing
     }
 }
 
-/// A session of a real worker over a carrier that takes nothing until it is told to.
+/// A session of a real worker over a carrier that takes nothing until it is told to, or all that comes.
 ///
 /// `@unchecked Sendable`: everything is touched on `eventLoop` only.
 private final class UnreadSession: SessionDriver, @unchecked Sendable {
-    private let eventLoop: any EventLoop
+    /// Sessions that share a backlog are on one loop.
+    private static let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    private let eventLoop = UnreadSession.eventLoop
     private var endpoint: SessionEndpoint?
     private(set) var waitingByteCount = 0
     private(set) var sealedByteCount: UInt64 = 0
+    private(set) var hasEnded = false
+    private let isRead: Bool
 
-    init(at node: KernelNode) {
-        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    init(at node: KernelNode, number: UInt64 = 1, _ backlog: LoopBacklog = LoopBacklog(), isRead: Bool = false) {
+        self.isRead = isRead
         endpoint = SessionEndpoint(
-            id: SessionID(UUIDBytes(high: 0, low: 1)), peer: .anonymous, eventLoop: eventLoop,
+            id: SessionID(UUIDBytes(high: 0, low: number)), peer: .anonymous, eventLoop: eventLoop,
             way: .init(isRelayed: true, isInbound: true, isHiding: false, address: nil, certifiedUntil: nil),
-            since: UnixTime(seconds: 0), driver: self, kernel: node.kernel.kernel)
+            since: UnixTime(seconds: 0), driver: self, kernel: node.kernel.kernel, backlog: backlog)
+    }
+
+    func onLoop<Value: Sendable>(_ body: @escaping @Sendable (UnreadSession) -> Value) async throws -> Value {
+        try await eventLoop.submit { body(self) }.get()
     }
 
     /// The peer opens streams and grants all there is.
@@ -96,8 +131,7 @@ private final class UnreadSession: SessionDriver, @unchecked Sendable {
     /// The peer reads all that waits. How many streams were told more.
     func drained() async throws -> Int {
         try await eventLoop.submit { [self] in
-            waitingByteCount = 0
-            sealedByteCount += 1
+            take()
             endpoint?.flush()
             return endpoint?.streams.values.count { $0.credit.outstanding > 0 } ?? 0
         }.get()
@@ -109,7 +143,16 @@ private final class UnreadSession: SessionDriver, @unchecked Sendable {
         if case .streamData(_, let data) = message { waitingByteCount += data.readableBytes }
     }
     func makeAlias() -> UInt32? { nil }
-    func flush() {}
+    func flush() { if isRead { take() } }
     func resumptionSecret() -> Secret? { nil }
-    func close(_ reason: SessionCloseReason) {}
+    func close(_ reason: SessionCloseReason) {
+        hasEnded = true
+        waitingByteCount = 0
+        endpoint?.ended(reason: "")
+    }
+
+    private func take() {
+        sealedByteCount += UInt64(waitingByteCount)
+        waitingByteCount = 0
+    }
 }

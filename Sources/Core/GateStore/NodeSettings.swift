@@ -94,6 +94,9 @@ package enum NodeSettings {
     package static let sessionsPerPeer = SettingKey(
         "sessions.per-peer", 256, in: 2...1_000_000,
         "How many sessions one worker holds with one node, those over circuits included.")
+    package static let sessionsWaiting = SettingKey(
+        "sessions.waiting-maximum", 256 << 20, in: (16 << 20)...(1 << 40),
+        "Bytes that wait for peers in all sessions of one worker; beyond, those end whose peers read slowest.")
     package static let resumeWindow = SettingKey(
         "sessions.resume-window", .seconds(30), in: .seconds(1)...Duration.seconds(600),
         "How long a session whose connection broke may go on over another; then its streams are reset.")
@@ -163,8 +166,9 @@ package enum NodeSettings {
     ]
     private static let session = [
         sessionsMaximum.definition, sessionsPerPeer.definition, sessionsPerIPv4Subnet.definition,
-        sessionsPerIPv6Subnet.definition, resumeWindow.definition, pingInterval.definition, pingTimeout.definition,
-        keyLifetimeMinimum.definition, keyLifetimeMaximum.definition, keyVolume.definition, keyUpdateTimeout.definition,
+        sessionsPerIPv6Subnet.definition, sessionsWaiting.definition, resumeWindow.definition, pingInterval.definition,
+        pingTimeout.definition, keyLifetimeMinimum.definition, keyLifetimeMaximum.definition, keyVolume.definition,
+        keyUpdateTimeout.definition,
     ]
     private static let lifetimes = [
         workerLease.definition, certificateLifetime.definition, recordLifetime.definition,

@@ -74,6 +74,12 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     /// Bytes that the session holds back; what the socket holds is bounded by the watermark.
     package var queuedBytes: Int { connection.queuedBytes }
 
+    /// Bytes that the socket holds beyond what its peer takes, about: nothing while it takes more.
+    package var pendingBytes: Int {
+        guard let context, !context.channel.isWritable else { return 0 }
+        return PeerBootstrap.writeWatermarks.high
+    }
+
     /// Bytes of all records so far; sealed only as the socket takes them.
     package var sealedBytes: UInt64 { connection.sealedBytes }
 
@@ -88,6 +94,7 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
             context.writeAndFlush(wrapOutboundOut(output), promise: nil)
             hasWritten = true
         }
+        connection.settle()
         guard hasWritten else { return }
         if output.capacity > PeerChannelHandler.keptBytes, !connection.isSendable { output = ByteBuffer() }
         hasten(context)

@@ -9,6 +9,8 @@ struct KernelMetrics: Sendable {
     let sessionsEstablished = KernelCounter("gate.sessions.established")
     let sessionsResumed = KernelCounter("gate.sessions.resumed")
     let keyUpdates = KernelCounter("gate.sessions.key_updates")
+    /// Ended since too much waited for all peers.
+    let sessionsCrowdedOut = KernelCounter("gate.sessions.crowded_out")
     let sessionsRefused = KernelCounter("gate.sessions.refused")
     let handshakesFailed = KernelCounter("gate.handshakes.failed")
     let puzzlesAsked = KernelCounter("gate.handshakes.puzzles", [("result", "asked")])
@@ -34,6 +36,7 @@ struct KernelMetrics: Sendable {
     let paddingBytes = KernelCounter("gate.session.bytes.sealed", [("kind", "padding")])
     let noiseBytes = KernelCounter("gate.session.bytes.sealed", [("kind", "noise")])
     let sessions = KernelGauge("gate.sessions")
+    let waitingBytes = KernelGauge("gate.sessions.waiting.bytes")
     let suspended = KernelGauge("gate.sessions.suspended")
     let handshakes = KernelGauge("gate.handshakes")
     let puzzleEffort = KernelGauge("gate.handshakes.puzzle_effort")

@@ -110,10 +110,11 @@ struct RunningKernel: Sendable {
             kernel.metrics.suspended.record(kernel.suspendedCount)
             kernel.metrics.handshakes.record(host.gate.halfOpenCount)
             kernel.metrics.extenders.record(kernel.attachments().count)
-            var (parties, unlockedBytes, effort) = (0, 0, UInt8(0))
+            var (parties, unlockedBytes, waitingBytes, effort) = (0, 0, 0, UInt8(0))
             for context in contexts {
                 guard let held = try? await context.eventLoop.submit({ LoopFigures(context) }).get() else { continue }
                 (parties, unlockedBytes) = (parties + held.parties, unlockedBytes + held.unlockedBytes)
+                waitingBytes += held.waitingBytes
                 effort = max(effort, held.effort)
                 kernel.metrics.count(held.traffic)
                 kernel.metrics.count(held.puzzles)
@@ -122,6 +123,7 @@ struct RunningKernel: Sendable {
             tell(watch.seen(effort: effort, at: SystemClock.now()))
             kernel.metrics.circuits.record(parties)
             kernel.metrics.unlockedBytes.record(unlockedBytes)
+            kernel.metrics.waitingBytes.record(waitingBytes)
             kernel.load.withLock {
                 $0 = WorkerLoad(
                     sessions: UInt32(clamping: kernel.sessionCount), circuits: UInt32(clamping: parties))
@@ -189,6 +191,7 @@ private struct LoopFigures {
     let traffic: TrafficCount
     let puzzles: PuzzleCount
     let effort: UInt8
+    let waitingBytes: Int
 
     init(_ context: LoopContext) {
         parties = context.partyCount
@@ -196,5 +199,6 @@ private struct LoopFigures {
         traffic = context.takeTraffic()
         puzzles = context.takePuzzles()
         effort = context.puzzleEffort()
+        waitingBytes = context.backlog.bytes
     }
 }

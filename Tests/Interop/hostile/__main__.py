@@ -11,7 +11,7 @@ from checks.__main__ import remove, stop
 from checks.nodes import RealNode
 from checks.report import Report
 
-from . import contents, dialled, flights, floods, puzzles, records, resuming, strangers, unfolding, unread, updates
+from . import contents, crowd, dialled, flights, floods, puzzles, records, resuming, strangers, unfolding, unread, updates
 
 SECONDS_MAX = 480
 
@@ -45,7 +45,8 @@ SETTINGS = {
 PARTS = {
     "strangers": strangers.check, "flights": flights.check, "dialled": dialled.check, "records": records.check,
     "contents": contents.check, "updates": updates.check, "resuming": resuming.check, "floods": floods.check,
-    "puzzles": puzzles.check, "unread": unread.check, "unfolding": unfolding.check,
+    "puzzles": puzzles.check, "unread": unread.check, "crowd": crowd.check,
+    "unfolding": unfolding.check,
 }
 
 

@@ -8,6 +8,7 @@ from checks.nodes import RealNode
 from checks.report import Report, expect
 from gatepeer import socks5
 from gatepeer.messages import Ping, StreamData, StreamOpen
+from gatepeer.session import Session
 
 from .floods import standing
 from .watch import KERNEL, attack, memory, program
@@ -44,10 +45,7 @@ def most_held(node: RealNode, count: int, send_to, seconds: float = SECONDS) -> 
         threading.Thread(target=serve, args=(target, send_to), daemon=True).start()
         session, process = standing(node), program(node, KERNEL)
         before, most = memory(process), 0
-        request = socks5.request("127.0.0.1", target.getsockname()[1])
-        for number in range(count):
-            alias = 2 * number + 1
-            session.send(StreamOpen(alias, 7, number, socks5.EXTENDER, 2, ENDLESS), StreamData(alias, request))
+        ask(session, target, count)
         deadline, said = time.monotonic() + seconds, 0
         while time.monotonic() < deadline:
             most = max(most, memory(process) - before)
@@ -56,6 +54,14 @@ def most_held(node: RealNode, count: int, send_to, seconds: float = SECONDS) -> 
                 session.send(Ping(said))
         session.connection.close()
     return most
+
+
+def ask(session: Session, target: socket.socket, count: int) -> None:
+    """Opens so many streams to the target by way of the exit, and grants each all there is."""
+    request = socks5.request("127.0.0.1", target.getsockname()[1])
+    for number in range(count):
+        alias = 2 * number + 1
+        session.send(StreamOpen(alias, 7, number, socks5.EXTENDER, 2, ENDLESS), StreamData(alias, request))
 
 
 def serve(target: socket.socket, send_to) -> None:

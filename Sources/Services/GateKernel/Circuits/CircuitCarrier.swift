@@ -170,6 +170,7 @@ class CircuitCarrier: SessionDriver, CircuitParty, @unchecked Sendable {
             send(&outgoing, at: now)
             if outgoing.readableBytes == before { break }
         }
+        connection.settle()
         if outgoing.readableBytes == 0 { outgoing.clear() }
         perform()
     }

@@ -9,7 +9,8 @@ import NIOCore
 /// a stream that is told much and falls silent keeps it; its own bytes are what a stream then goes on with.
 ///
 /// A stream that gets nothing stands in a queue, and others behind it; each is told more in its turn once what waits has
-/// gone. Below ``SessionEndpoint/lowWaterBytes`` each gets its own bytes at least, so none waits for ever.
+/// gone. Below the low water mark (``CreditRoom/lowWaterBytes``) each gets its own bytes at least, so none waits for ever.
+/// Where much waits in all sessions of the loop there is less to borrow, or nothing, and that mark is lower.
 ///
 /// Every step is of one stream; only a stream that ends while it waits is looked for.
 struct CreditLedger {
@@ -41,13 +42,14 @@ struct CreditLedger {
     }
 
     /// The limit to tell a stream's extender now; `nil` where there is no news that is worth a frame, or where the stream has
-    /// to wait for its turn. `waiting` bytes wait for the peer, and so many streams are open.
+    /// to wait for its turn. `waiting` bytes wait for the peer, so many streams are open, and the session has that room.
     mutating func next(
-        _ gate: inout CreditGate, of stream: UInt32, waiting: Int, streamCount: Int, isItsTurn: Bool = false
+        _ gate: inout CreditGate, of stream: UInt32, waiting: Int, streamCount: Int, room: CreditRoom,
+        isItsTurn: Bool = false
     ) -> UInt64? {
         guard gate.isHeldBack else { return nil }
         let mayPass = isItsTurn || queue.isEmpty
-        let window = mayPass ? window(of: gate, waiting: waiting, streamCount: streamCount) : 0
+        let window = mayPass ? window(of: gate, waiting: waiting, streamCount: streamCount, room) : 0
         guard window > 0 else {
             if !gate.isInQueue { queue.append(stream) }
             gate.isInQueue = true
@@ -68,19 +70,37 @@ struct CreditLedger {
         if gate.isInQueue, let index = queue.firstIndex(of: stream) { queue.remove(at: index) }
     }
 
-    private func window(of gate: CreditGate, waiting: Int, streamCount: Int) -> UInt64 {
+    private func window(of gate: CreditGate, waiting: Int, streamCount: Int, _ room: CreditRoom) -> UInt64 {
         guard waiting <= SessionEndpoint.highWaterBytes else { return 0 }
         let others = borrowed - CreditLedger.loan(of: gate) + UInt64(waiting)
-        let rest = others < CreditLedger.sharedBytesMax ? CreditLedger.sharedBytesMax - others : 0
+        let shared = min(room.bytes, CreditLedger.sharedBytesMax)
+        let rest = others < shared ? shared - others : 0
         // A stream that never sent much keeps nothing from others that do.
         let worth = max(gate.sent, StreamLimits.openerCredit)
         let share = max(CreditLedger.sharedBytesMax / UInt64(max(streamCount, 1)), StreamLimits.openerCredit)
         let window = min(share, rest / CreditLedger.shareOfRest, worth, StreamLimits.windowMax)
         if window > CreditLedger.leastBytes { return window }
-        return borrowed + UInt64(waiting) <= CreditLedger.refillBytesMax ? CreditLedger.leastBytes : 0
+        let isLow = !room.isCrowded || waiting < room.lowWaterBytes
+        return isLow && borrowed + UInt64(waiting) <= CreditLedger.refillBytesMax ? CreditLedger.leastBytes : 0
     }
 
     private static func loan(of gate: CreditGate) -> UInt64 {
         gate.outstanding > leastBytes ? gate.outstanding - leastBytes : 0
     }
+}
+
+/// How much a session's streams may borrow, as much as waits in all sessions of its event loop (``Backlog``).
+struct CreditRoom: Equatable {
+    /// Bytes that may be borrowed or wait.
+    let bytes: UInt64
+    /// Whether nothing is left to lend.
+    let isCrowded: Bool
+
+    /// Below so many bytes that wait each stream gets its own, in turn.
+    var lowWaterBytes: Int { isCrowded ? CreditRoom.crowdedBytes : SessionEndpoint.lowWaterBytes }
+
+    /// The low water mark where nothing is left to lend: enough for a record or two.
+    static let crowdedBytes = 64 << 10
+    /// As much as a session can use.
+    static let ample = CreditRoom(bytes: .max, isCrowded: false)
 }

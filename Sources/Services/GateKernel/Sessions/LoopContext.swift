@@ -6,7 +6,8 @@ import GateStore
 import GateTransport
 import NIOCore
 
-/// What everything on one event loop of a worker shares: secrets' slab, randomness, and the circuits' timer.
+/// What everything on one event loop of a worker shares: secrets' slab, randomness, what waits, and the
+/// circuits' timer.
 ///
 /// `@unchecked Sendable`: touched on `eventLoop` only, but for the constants.
 final class LoopContext: @unchecked Sendable {
@@ -15,6 +16,9 @@ final class LoopContext: @unchecked Sendable {
     let environment: SessionEnvironment
     /// For padding, cell tails and the like.
     var random: FastRandom
+
+    /// What waits in sessions of this loop.
+    let backlog = LoopBacklog()
 
     private var parties: [ObjectIdentifier: any CircuitParty] = [:]
     private var timer: RepeatedTask?
@@ -53,6 +57,7 @@ final class LoopContext: @unchecked Sendable {
         environment.suites = SuitePreferences(settings)
         let threshold = settings[NodeSettings.handshakePuzzleThreshold]
         environment.puzzleLoad.threshold = (threshold + loopCount - 1) / loopCount
+        backlog.bytesMax = settings[NodeSettings.sessionsWaiting] / loopCount
         environment.puzzleLoad.windowTime = settings[NodeSettings.handshakeTimeout]
     }
 

@@ -13,10 +13,16 @@ protocol SessionDriver: AnyObject {
     func flush()
     /// Bytes that wait in the session and its carrier.
     var waitingByteCount: Int { get }
+    /// The same, with what the carrier holds beyond its own count, about.
+    var heldByteCount: Int { get }
     /// Bytes of all records so far: stands still while the carrier takes nothing.
     var sealedByteCount: UInt64 { get }
     /// What proves, over another connection, that the session is to go on; `nil` where it can't.
     func resumptionSecret() -> Secret?
     /// Says `reason` to the other side and ends.
     func close(_ reason: SessionCloseReason)
+}
+
+extension SessionDriver {
+    var heldByteCount: Int { waitingByteCount }
 }

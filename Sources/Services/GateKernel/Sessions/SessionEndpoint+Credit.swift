@@ -1,4 +1,6 @@
 import GateModel
+import GateWire
+import Logging
 
 /// Credit that the peer grants on streams, on its way to extenders.
 extension SessionEndpoint {
@@ -11,7 +13,8 @@ extension SessionEndpoint {
     func creditToTell(_ bridge: StreamBridge, isItsTurn: Bool = false) -> UInt64? {
         let (waiting, count) = (driver?.waitingByteCount ?? .max, streams.count)
         return ledger.next(
-            &bridge.credit, of: bridge.sessionAlias, waiting: waiting, streamCount: count, isItsTurn: isItsTurn)
+            &bridge.credit, of: bridge.sessionAlias, waiting: waiting, streamCount: count,
+            room: backlog.room(of: self), isItsTurn: isItsTurn)
     }
 
     /// What waits has gone: extenders and circuits learn what the peer granted meanwhile, each in turn.
@@ -24,5 +27,13 @@ extension SessionEndpoint {
         }
         if count > 0 { flushLinks() }
         passOnCircuitCredit()
+    }
+
+    /// Too much waits in all sessions, and this one's peer is the slowest to read what does.
+    func endsAsSlowest() {
+        kernel.metrics.sessionsCrowdedOut.add()
+        kernel.logger.info(
+            "Too much waits for peers: the session of the slowest ends", metadata: ["session": "\(id)"])
+        close(.limitExceeded)
     }
 }

@@ -45,7 +45,7 @@ extension SessionEndpoint {
         guard let driver else { return nil }
         return SessionEndpoint(
             id: id, epoch: epoch, peer: peer, eventLoop: eventLoop, way: way, since: since, driver: driver,
-            kernel: kernel)
+            kernel: kernel, backlog: backlog)
     }
 
     /// What proves, over another connection, that this session is to go on: bytes for the vault; empty where there is

@@ -19,6 +19,8 @@ final class SessionEndpoint: @unchecked Sendable {
     let way: Way
     let since: UnixTime
     let kernel: KernelState
+    /// What waits in all sessions of the loop.
+    let backlog: LoopBacklog
     let certification: Mutex<UnixTime?>
 
     /// What carries the session; `nil` once it has ended.
@@ -38,6 +40,8 @@ final class SessionEndpoint: @unchecked Sendable {
     private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
     /// What extenders were told that they may send on streams.
     var ledger = CreditLedger()
+    /// Bytes that wait, as ``backlog`` counts them.
+    var countedBytes = 0
     /// Whether the peer's list of extenders changed in the read that is being worked off.
     private var hasNewExtenders = false
     private var names = SessionNames<Attachment>()
@@ -62,7 +66,7 @@ final class SessionEndpoint: @unchecked Sendable {
 
     init(
         id: SessionID, epoch: SessionEpoch = 0, peer: PeerName, eventLoop: any EventLoop, way: Way, since: UnixTime,
-        driver: any SessionDriver, kernel: KernelState
+        driver: any SessionDriver, kernel: KernelState, backlog: LoopBacklog
     ) {
         self.id = id
         self.epoch = epoch
@@ -72,6 +76,7 @@ final class SessionEndpoint: @unchecked Sendable {
         self.since = since
         self.driver = driver
         self.kernel = kernel
+        self.backlog = backlog
         certification = Mutex(way.certifiedUntil)
         circuits = CircuitTable(isInbound: way.isInbound)
     }
@@ -158,6 +163,7 @@ final class SessionEndpoint: @unchecked Sendable {
     private func forgetStreams() {
         streams = [:]
         ledger = CreditLedger()
+        backlog.leave(self)
         resumptions.end()
         names = SessionNames()
     }
@@ -176,10 +182,11 @@ final class SessionEndpoint: @unchecked Sendable {
         guard let driver else { return }
         driver.flush()
         let waiting = driver.waitingByteCount
+        backlog.count(driver.heldByteCount, sealed: driver.sealedByteCount, by: self)
         let isStalled = stall.isStalled(waiting: waiting, sealed: driver.sealedByteCount, at: SystemClock.now())
         if waiting < SessionEndpoint.lowWaterBytes {
             grant()
-            passOnHeldBack()
+            if waiting < backlog.room(of: self).lowWaterBytes { passOnHeldBack() }
         } else if isStalled || waiting > SessionEndpoint.waitingBytesMax {
             kernel.logger.info("A peer does not read: its session ends", metadata: ["session": "\(id)"])
             close(.limitExceeded)

@@ -39,6 +39,9 @@ final class SessionHost: Sendable {
     /// What everything on that loop shares; `nil` for a loop that is none of the worker's.
     func context(of eventLoop: any EventLoop) -> LoopContext? { contexts[ObjectIdentifier(eventLoop)] }
 
+    /// What waits on that loop.
+    func backlog(of eventLoop: any EventLoop) -> LoopBacklog { context(of: eventLoop)?.backlog ?? LoopBacklog() }
+
     func use(_ registry: WorkerRegistry) { registryBox.withLock { $0 = registry } }
 
     func use(_ resumer: Connector) { resumerBox.withLock { $0 = resumer } }

@@ -127,7 +127,7 @@ final class SessionOwner {
                 certifiedUntil: proof?.notAfter, peerWorker: proof?.worker ?? 0,
                 isResumable: resumes && !origin.isRelayed && !isHiding && peer.node != nil,
                 version: established.version),
-            since: SystemClock.wall(), driver: driver, kernel: host.kernel)
+            since: SystemClock.wall(), driver: driver, kernel: host.kernel, backlog: host.backlog(of: eventLoop))
     }
 
     private func received(_ message: SessionMessage, _ driver: any SessionDriver) {

@@ -1,0 +1,89 @@
+import GateModel
+import Testing
+
+@testable import GateKernel
+
+@Suite struct BacklogTests {
+    private final class Session {}
+
+    private static let mebibyte = 1 << 20
+
+    private func time(_ seconds: Int64) -> MonotonicInstant { MonotonicInstant(nanoseconds: seconds * 1_000_000_000) }
+
+    /// So many sessions, with a mebibyte each and nothing read.
+    private func filled(_ count: Int, of bytesMax: Int) -> (Backlog<Session>, [Session]) {
+        var backlog = Backlog<Session>(bytesMax: bytesMax)
+        let sessions = (0..<count).map { _ in Session() }
+        for session in sessions { backlog.count(Self.mebibyte, sealed: 0, by: session, at: time(0)) }
+        return (backlog, sessions)
+    }
+
+    @Test func `counts what waits in each session, and little for nothing`() {
+        var (backlog, sessions) = filled(3, of: 16 * Self.mebibyte)
+        #expect(backlog.bytes == 3 * Self.mebibyte)
+        backlog.count(100_000, sealed: 5, by: sessions[0], at: time(1))
+        #expect(backlog.bytes == 2 * Self.mebibyte + 100_000)
+        backlog.count(Backlog<Session>.leastBytes - 1, sealed: 5, by: sessions[0], at: time(1))
+        backlog.leave(sessions[1])
+        backlog.leave(sessions[1])
+        #expect(backlog.bytes == Self.mebibyte)
+        #expect(backlog.takeSlowest(at: time(2)).isEmpty)
+    }
+
+    @Test func `half of it is lent, to each a quarter of what is left`() {
+        let (backlog, _) = filled(4, of: 16 * Self.mebibyte)
+        #expect(backlog.room(waiting: 0) == CreditRoom(bytes: 1 << 20, isCrowded: false))
+        #expect(backlog.room(waiting: Self.mebibyte) == CreditRoom(bytes: 2 << 20, isCrowded: false))
+        let (full, _) = filled(8, of: 16 * Self.mebibyte)
+        #expect(full.room(waiting: 0) == CreditRoom(bytes: 0, isCrowded: true))
+        let (beyond, _) = filled(12, of: 16 * Self.mebibyte)
+        #expect(beyond.room(waiting: Self.mebibyte) == CreditRoom(bytes: 1 << 20, isCrowded: true))
+        #expect(Backlog<Session>(bytesMax: .max).room(waiting: 0).bytes > CreditLedger.sharedBytesMax)
+    }
+
+    @Test func `who reads slowest goes first, until an eighth is free`() {
+        var (backlog, sessions) = filled(8, of: 8 * Self.mebibyte)
+        #expect(!backlog.isOver)
+        // Of the one with the most, much is read; of the others the less the later they come.
+        for second in 1...20 {
+            for (number, session) in sessions.enumerated() {
+                let isLarge = number == 0
+                let waiting = isLarge ? 2 * Self.mebibyte : Self.mebibyte
+                let sealed = UInt64(second) * (isLarge ? 50_000_000 : UInt64(8 - number) * 1000)
+                backlog.count(waiting, sealed: sealed, by: session, at: time(Int64(second)))
+            }
+        }
+        #expect(backlog.isOver)
+        let gone = backlog.takeSlowest(at: time(21))
+        #expect(gone.map(ObjectIdentifier.init) == [sessions[7], sessions[6]].map(ObjectIdentifier.init))
+        #expect(backlog.bytes == 7 * Self.mebibyte && backlog.takeSlowest(at: time(21)).isEmpty)
+    }
+
+    @Test func `the pace is that of the last seconds`() {
+        var (backlog, sessions) = filled(8, of: 8 * Self.mebibyte)
+        // The first read a gigabyte and then stopped; the others go on as they did.
+        for second in 1...60 {
+            for (number, session) in sessions.enumerated() {
+                let sealed = number == 0 ? UInt64(min(second, 30)) << 25 : UInt64(second) << 16
+                backlog.count(Self.mebibyte, sealed: sealed, by: session, at: time(Int64(second)))
+            }
+        }
+        let late = Session()
+        backlog.count(Self.mebibyte / 2, sealed: 0, by: late, at: time(60))
+        let gone = backlog.takeSlowest(at: time(61))
+        #expect(gone.first === sessions[0])
+    }
+
+    @Test func `who takes a byte a second does not stay for it`() {
+        var (backlog, sessions) = filled(7, of: 8 * Self.mebibyte)
+        let honest = Session()
+        for second in 1...30 {
+            for session in sessions {
+                backlog.count(Self.mebibyte, sealed: UInt64(second), by: session, at: time(Int64(second)))
+            }
+            backlog.count(4 * Self.mebibyte, sealed: UInt64(second) << 20, by: honest, at: time(Int64(second)))
+        }
+        let gone = backlog.takeSlowest(at: time(30))
+        #expect(gone.count == 4 && !gone.contains { $0 === honest })
+    }
+}
