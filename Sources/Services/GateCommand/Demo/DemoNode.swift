@@ -1,5 +1,6 @@
 import Foundation
 package import GateModel
+import GateSettings
 import Synchronization
 
 /// Where the programs are.
@@ -32,7 +33,7 @@ package final class DemoNode: Sendable {
     package let portBase: UInt16
     /// The address on which other nodes reach it, and where it listens on this machine.
     package let host: String
-    private let workers: Int
+    let workers: Int
     private let programs: ProgramFolder
     private let supervisor = Mutex<ChildProcess?>(nil)
 
@@ -134,6 +135,15 @@ package final class DemoNode: Sendable {
         processes.filter { pid in
             let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")
             return path.map { URL(fileURLWithPath: $0).lastPathComponent == program } ?? false
+        }
+    }
+
+    /// The process of one of its workers, counted from 0; `nil` while it does not run. Process ids say nothing of which
+    /// is which: workers start at the same time.
+    func process(ofWorker index: Int) -> Int32? {
+        processes(running: "gate-kernel").first { pid in
+            let arguments = ProcessCost.read("/proc/\(pid)/cmdline")?.split(separator: "\0") ?? []
+            return arguments.contains { $0 == LocalSettings.kernelName(index: index) }
         }
     }
 

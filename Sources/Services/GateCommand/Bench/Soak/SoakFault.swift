@@ -1,4 +1,5 @@
 import ArgumentParser
+import GateSettings
 import Glibc
 
 /// What `bench soak` does to the node under test.
@@ -9,8 +10,8 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     case drain
     /// SIGSTOP of a worker beyond its lease, then SIGCONT.
     case pause
-    /// SIGTERM of the worker that has run longest, which starts again with another version of the peer protocol: the
-    /// older one until all have it, then the newer one.
+    /// SIGTERM of one worker after the other, which starts again with another version of the peer protocol: the older one
+    /// until all have it, then the newer one.
     case upgrade
     /// `kill -9` of the database service.
     case database
@@ -39,24 +40,26 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     /// Does it to the `turn`th worker, counted round.
     func strike(_ node: DemoNode, turn: Int, hook: String) throws {
         switch self {
-        case .kill: try strike(node, "gate-kernel", turn, SIGKILL)
+        case .kill: try strike(node, worker: turn, SIGKILL)
         case .replica: throw DemoNode.Failure("a replica is no process of the node")
         case .hook:
             let done = try ChildProcess.run(hook, ["\(turn)"], within: SoakFault.hookSeconds)
             guard done.code == 0 else { throw DemoNode.Failure("\(hook) ended with code \(done.code)") }
         case .upgrade:
-            let workers = max(node.processes(running: "gate-kernel").count, 1)
-            try node.hold(toVersion: turn / workers % 2 == 0 ? 1 : 2)
-            try strike(node, "gate-kernel", 0, SIGTERM)
-        case .database: try strike(node, "gate-database", 0, SIGKILL)
+            try node.hold(toVersion: turn / node.workers % 2 == 0 ? 1 : 2)
+            try strike(node, worker: turn, SIGTERM)
+        case .database:
+            guard let pid = node.processes(running: "gate-database").first else {
+                throw DemoNode.Failure("no gate-database runs")
+            }
+            Glibc.kill(pid, SIGKILL)
         case .pause:
-            let pid = try strike(node, "gate-kernel", turn, SIGSTOP)
+            let pid = try strike(node, worker: turn, SIGSTOP)
             usleep(UInt32(SoakFault.pauseSeconds * 1e6))
             Glibc.kill(pid, SIGCONT)
         case .drain:
             // The last first: the first was perhaps killed before, and has nobody to lose.
-            let count = max(node.processes(running: "gate-kernel").count, 1)
-            let worker = "kernel-\(count - turn % count)"
+            let worker = LocalSettings.kernelName(index: node.workers - 1 - turn % node.workers)
             try node.command("drain", worker)
             usleep(UInt32(SoakFault.drainSeconds * 1e6))
             try node.command("drain", worker, "--undo")
@@ -64,10 +67,11 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     }
 
     @discardableResult
-    private func strike(_ node: DemoNode, _ program: String, _ turn: Int, _ signal: Int32) throws -> Int32 {
-        let processes = node.processes(running: program).sorted()
-        guard !processes.isEmpty else { throw DemoNode.Failure("no \(program) runs") }
-        let pid = processes[turn % processes.count]
+    private func strike(_ node: DemoNode, worker turn: Int, _ signal: Int32) throws -> Int32 {
+        let index = turn % node.workers
+        guard let pid = node.process(ofWorker: index) else {
+            throw DemoNode.Failure("\(LocalSettings.kernelName(index: index)) does not run")
+        }
         Glibc.kill(pid, signal)
         return pid
     }
