@@ -39,35 +39,6 @@ import Testing
         }
     }
 
-    @Test func `streams beyond a session's share or all places are refused, until there is a place again`()
-        async throws
-    {
-        let settings = ["socks5.exit": "all", "socks5.exit-allow-private": "true"]
-        let places = (total: 3, share: 2)
-        try await withExit(settings, places: places, attackerWindow: 65_536) { exit in
-            let target = try await CountingTarget.start(group: exit.group)
-            let sessions = [
-                try await exit.attacker.connect(to: Socks5Nodes.exitNode, isolation: "a"),
-                try await exit.attacker.connect(to: Socks5Nodes.exitNode, isolation: "b"),
-            ]
-            // A stream that nobody holds any more is reset.
-            var streams: [PeerStream] = []
-            func reply(_ session: Int) async throws -> ByteBuffer? {
-                let stream = try await sessions[session].openStream(first: exit.request(to: target.port))
-                streams.append(stream)
-                return try await stream.read()
-            }
-            let (succeeded, refused) = (ExitAnswer.encode(.succeeded), ExitAnswer.encode(.generalFailure))
-            #expect(try await reply(0) == succeeded)
-            #expect(try await reply(0) == succeeded)
-            #expect(try await reply(0) == refused, "the session has its share")
-            #expect(try await reply(1) == succeeded)
-            #expect(try await reply(1) == refused, "all places are taken")
-            streams[0].reset(.cancelled)
-            while try await reply(1) != succeeded { try await Task.sleep(for: .milliseconds(5)) }
-        }
-    }
-
     @Test func `a node that only the default lets in is no peer of the exit`() async throws {
         let settings = ["socks5.exit": "peers", "socks5.exit-allow-private": "true"]
         try await withSocks5(settings) { socks in
@@ -125,8 +96,7 @@ private struct AttackedExit: Sendable {
 }
 
 private func withExit(
-    _ settings: [String: String], places: (total: Int, share: Int)? = nil, attackerWindow: UInt64 = 0,
-    _ body: @Sendable (AttackedExit) async throws -> Void
+    _ settings: [String: String], _ body: @Sendable (AttackedExit) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let others = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -137,11 +107,10 @@ private func withExit(
         listen: [], access: nodes.access(to: Socks5Nodes.exitNode, for: ShippedExtender.socks5),
         settings: FixedNodeSettings(settings), group: group)
     configuration.answerTime = .milliseconds(50)
-    if let places { (configuration.exitStreamsMax, configuration.exitStreamsPerSessionMax) = places }
     configuration.ready = { readiness.yield($0) }
     let exit = Socks5Service(configuration: configuration, logger: logger)
     var limits = ExtenderLimits()
-    limits.streamWindow = attackerWindow
+    limits.streamWindow = 0
     let attacker = ExtenderService(
         extender: Attacker(), limits: limits,
         access: nodes.access(to: Socks5Nodes.clientNode, for: ShippedExtender.socks5), group: group, logger: logger)

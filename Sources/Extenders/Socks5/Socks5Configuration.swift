@@ -16,10 +16,6 @@ package struct Socks5Configuration: Sendable {
     package var group: any EventLoopGroup
     /// The most clients at once; more are closed at once.
     package var clientsMax = 4096
-    /// The most streams that the exit serves at once, some 80 KiB each; more are refused.
-    package var exitStreamsMax = 4096
-    /// Of them, the most of one session.
-    package var exitStreamsPerSessionMax = 1024
     /// How long a client may take to say where it wants to go.
     package var exchangeTime = Duration.seconds(10)
     /// How long an exit's peer may take to grant credit for the answer to its request.

@@ -2,13 +2,11 @@ import GateExtenderKit
 import GateModel
 import Logging
 import NIOCore
-import Synchronization
 
 /// The exit's side: takes a stream's request, connects to the target, joins both.
 struct Socks5Exit: Sendable {
     let dialler: ExitDialler
     let settings: CurrentSettings
-    let places: ExitPlaces
     /// How long a peer may take to grant credit for the answer.
     let answerTime: Duration
     let logger: Logger
@@ -22,8 +20,6 @@ struct Socks5Exit: Sendable {
         guard settings.exit.serves(stream.peer, isAllowed: stream.isPeerAllowed) else {
             return try await refuse(stream, .notAllowed)
         }
-        guard places.take(for: stream.session) else { return try await refuse(stream, .generalFailure) }
-        defer { places.leave(stream.session) }
         let request: (target: Socks5Target, rest: ByteBuffer)
         do {
             request = try await within(Self.requestTime) { try await self.request(from: stream) }
@@ -76,17 +72,4 @@ struct Socks5Exit: Sendable {
         try await answer(stream, reply)
         stream.finish()
     }
-}
-
-/// Which streams an exit serves at once: each holds a connection and what it read of it.
-final class ExitPlaces: Sendable {
-    private let places: Mutex<SharedPlaces<SessionID>>
-
-    /// So many in all, and of one session.
-    init(total: Int, share: Int) { places = Mutex(SharedPlaces(total: total, share: share)) }
-
-    /// Takes a place; `false` where there is none for this session.
-    func take(for session: SessionID) -> Bool { places.withLock { $0.take(for: session) } }
-
-    func leave(_ session: SessionID) { places.withLock { $0.leave(session) } }
 }

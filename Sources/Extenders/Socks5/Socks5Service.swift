@@ -20,8 +20,6 @@ package final class Socks5Service: Sendable {
         let own = OwnAddresses(advertisedHosts: configuration.advertisedHosts, resolver: resolver)
         let exit = Socks5Exit(
             dialler: ExitDialler(resolver: resolver, own: own), settings: settings,
-            places: ExitPlaces(
-                total: configuration.exitStreamsMax, share: configuration.exitStreamsPerSessionMax),
             answerTime: configuration.answerTime, logger: logger)
         let links = PoolLink()
         node = ExtenderService(
