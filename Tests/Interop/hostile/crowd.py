@@ -12,12 +12,12 @@ from .floods import standing
 from .unread import MIB, ask, pour_into, serve
 from .watch import KERNEL, attack, memory, program
 
-SETTING, MAXIMUM, USUAL = "sessions.waiting-maximum", 16 * MIB, 256 * MIB
+SETTING, MAXIMUM, USUAL = "sessions.waiting-maximum", 32 * MIB, 256 * MIB
 CROWDED, WAITING = "gate_sessions_crowded_out_total", "gate_sessions_waiting_bytes"
 # Alone each has some 9 MiB wait.
-PEERS, STREAMS, MOST_MIB = 24, 64, 64
-# Of the exit, which had 1,536 connections.
-LEFT_MIB = 192
+PEERS, STREAMS, MOST_MIB = 48, 48, 96
+# Of the exit, which had 2,304 connections.
+LEFT_MIB = 512
 READ_BYTES, READ_SECONDS = 32 * MIB, 20
 
 

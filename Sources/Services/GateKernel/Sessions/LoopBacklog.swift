@@ -10,6 +10,9 @@ final class LoopBacklog: @unchecked Sendable {
     /// Whether sessions are about to end.
     private var isOver = false
 
+    /// What may wait on a loop in any case: a few sessions with all that streams and messages may have on their way.
+    static let bytesMaxLeast = 16 << 20
+
     init(bytesMax: Int = .max) { backlog = Backlog(bytesMax: bytesMax) }
 
     /// Bytes that may wait.

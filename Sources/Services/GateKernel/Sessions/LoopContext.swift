@@ -6,8 +6,7 @@ import GateStore
 import GateTransport
 import NIOCore
 
-/// What everything on one event loop of a worker shares: secrets' slab, randomness, what waits, and the
-/// circuits' timer.
+/// What everything on one event loop of a worker shares: secrets' slab, randomness, what waits, the circuits' timer.
 ///
 /// `@unchecked Sendable`: touched on `eventLoop` only, but for the constants.
 final class LoopContext: @unchecked Sendable {
@@ -57,7 +56,7 @@ final class LoopContext: @unchecked Sendable {
         environment.suites = SuitePreferences(settings)
         let threshold = settings[NodeSettings.handshakePuzzleThreshold]
         environment.puzzleLoad.threshold = (threshold + loopCount - 1) / loopCount
-        backlog.bytesMax = settings[NodeSettings.sessionsWaiting] / loopCount
+        backlog.bytesMax = max(settings[NodeSettings.sessionsWaiting] / loopCount, LoopBacklog.bytesMaxLeast)
         environment.puzzleLoad.windowTime = settings[NodeSettings.handshakeTimeout]
     }
 
