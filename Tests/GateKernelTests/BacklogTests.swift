@@ -14,16 +14,16 @@ import Testing
     private func filled(_ count: Int, of bytesMax: Int) -> (Backlog<Session>, [Session]) {
         var backlog = Backlog<Session>(bytesMax: bytesMax)
         let sessions = (0..<count).map { _ in Session() }
-        for session in sessions { backlog.count(Self.mebibyte, sealed: 0, by: session, at: time(0)) }
+        for session in sessions { backlog.count(Self.mebibyte, taken: 0, before: 0, by: session, at: time(0)) }
         return (backlog, sessions)
     }
 
     @Test func `counts what waits in each session, and little for nothing`() {
         var (backlog, sessions) = filled(3, of: 16 * Self.mebibyte)
         #expect(backlog.bytes == 3 * Self.mebibyte)
-        backlog.count(100_000, sealed: 5, by: sessions[0], at: time(1))
+        backlog.count(100_000, taken: 5, before: 0, by: sessions[0], at: time(1))
         #expect(backlog.bytes == 2 * Self.mebibyte + 100_000)
-        backlog.count(Backlog<Session>.leastBytes - 1, sealed: 5, by: sessions[0], at: time(1))
+        backlog.count(Backlog<Session>.leastBytes - 1, taken: 5, before: 0, by: sessions[0], at: time(1))
         backlog.leave(sessions[1])
         backlog.leave(sessions[1])
         #expect(backlog.bytes == Self.mebibyte)
@@ -50,7 +50,7 @@ import Testing
                 let isLarge = number == 0
                 let waiting = isLarge ? 2 * Self.mebibyte : Self.mebibyte
                 let sealed = UInt64(second) * (isLarge ? 50_000_000 : UInt64(8 - number) * 1000)
-                backlog.count(waiting, sealed: sealed, by: session, at: time(Int64(second)))
+                backlog.count(waiting, taken: sealed, before: 0, by: session, at: time(Int64(second)))
             }
         }
         #expect(backlog.isOver)
@@ -65,11 +65,11 @@ import Testing
         for second in 1...60 {
             for (number, session) in sessions.enumerated() {
                 let sealed = number == 0 ? UInt64(min(second, 30)) << 25 : UInt64(second) << 16
-                backlog.count(Self.mebibyte, sealed: sealed, by: session, at: time(Int64(second)))
+                backlog.count(Self.mebibyte, taken: sealed, before: 0, by: session, at: time(Int64(second)))
             }
         }
         let late = Session()
-        backlog.count(Self.mebibyte / 2, sealed: 0, by: late, at: time(60))
+        backlog.count(Self.mebibyte / 2, taken: 0, before: 0, by: late, at: time(60))
         let gone = backlog.takeSlowest(at: time(61))
         #expect(gone.first === sessions[0])
     }
@@ -79,11 +79,35 @@ import Testing
         let honest = Session()
         for second in 1...30 {
             for session in sessions {
-                backlog.count(Self.mebibyte, sealed: UInt64(second), by: session, at: time(Int64(second)))
+                backlog.count(
+                    Self.mebibyte, taken: UInt64(second), before: 0, by: session, at: time(Int64(second)))
             }
-            backlog.count(4 * Self.mebibyte, sealed: UInt64(second) << 20, by: honest, at: time(Int64(second)))
+            backlog.count(
+                4 * Self.mebibyte, taken: UInt64(second) << 20, before: 0, by: honest, at: time(Int64(second)))
         }
         let gone = backlog.takeSlowest(at: time(30))
         #expect(gone.count == 4 && !gone.contains { $0 === honest })
+    }
+
+    @Test func `who reads fast and in bursts stays, and who reads a little of much goes`() {
+        var (backlog, sessions) = filled(7, of: 8 * Self.mebibyte)
+        let bursty = Session()
+        for second in 1...60 {
+            for session in sessions {
+                backlog.count(
+                    Self.mebibyte, taken: UInt64(second) * 50_000, before: 0, by: session, at: time(Int64(second)))
+            }
+        }
+        // All that came before was taken; of this burst a fifth at once.
+        backlog.count(2 * Self.mebibyte, taken: 100_400_000, before: 100_000_000, by: bursty, at: time(60))
+        let gone = backlog.takeSlowest(at: time(60))
+        #expect(gone.count == 2 && !gone.contains { $0 === bursty })
+    }
+
+    @Test func `one session stays, however much waits in it`() {
+        var backlog = Backlog<Session>(bytesMax: Self.mebibyte)
+        let session = Session()
+        backlog.count(9 * Self.mebibyte, taken: 0, before: 0, by: session, at: time(0))
+        #expect(backlog.isOver && backlog.takeSlowest(at: time(60)).isEmpty)
     }
 }

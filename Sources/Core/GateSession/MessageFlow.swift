@@ -19,7 +19,7 @@ struct MessageFlow {
         waiting.updateEach { message in
             let begun = message.payload.readerIndex
             message.payload.moveReaderIndex(to: 0)
-            message.payload = message.payload.copied
+            message.payload = message.payload.owned
             message.payload.moveReaderIndex(forwardBy: begun)
         }
     }

@@ -6,7 +6,7 @@ import NIOCore
 /// flows of each (streams, messages).
 ///
 /// What comes while nothing waits is kept as it comes, a slice of a link's read. Such a slice keeps all of the read alive,
-/// however few bytes it has itself. So what then does not leave at once is copied (``settle(_:)``), and so is all that
+/// however few bytes it has itself. So what then does not leave at once is copied (``settle(_:)``), and so is what
 /// comes behind it, until nothing waits again: the peer may leave it for long.
 struct Outbox {
     /// What a flow may put into a record at once while others of its class wait.
@@ -52,7 +52,8 @@ struct Outbox {
     mutating func append(message: ExtenderMessage) {
         precondition(message.payload.readableBytes <= WireLimits.messageBytesMax, "a message has its bound")
         var message = message
-        if !mayShare() { message.payload = message.payload.copied }
+        // A slice without bytes keeps what it is of, too.
+        if message.payload.readableBytes == 0 || !mayShare() { message.payload = message.payload.owned }
         let key = MessageFlowKey(extender: message.extender, priority: message.priority)
         messageBytes += message.payload.readableBytes
         let isFirst = messages[key, default: MessageFlow()].append(message)
@@ -63,7 +64,7 @@ struct Outbox {
         precondition(new.readableBytes % WireLimits.cellBytes == 0, "cells come whole")
         guard new.readableBytes > 0 else { return }
         if cells.isEmpty { ring(.cells, of: nil, .bulk) }
-        cells.append(mayShare() ? new : new.copied)
+        cells.append(mayShare() ? new : new.owned)
         cellBytes += new.readableBytes
     }
 
@@ -92,8 +93,8 @@ struct Outbox {
         hasSlices = false
         guard sharableBytes > 0 else { return }
         streams.settle()
-        for index in messages.indices { messages.values[index].settle() }
-        cells.updateEach { $0 = $0.copied }
+        for key in Array(messages.keys) { messages[key]?.settle() }
+        cells.updateEach { $0 = $0.owned }
     }
 
     /// Bytes that may be slices.
@@ -236,8 +237,12 @@ struct Outbox {
 }
 
 extension ByteBuffer {
-    /// The same bytes in a buffer of their own.
-    var copied: ByteBuffer {
+    /// Whether the buffer keeps hardly more alive than its bytes.
+    var isLean: Bool { storageCapacity <= 2 * readableBytes }
+
+    /// The same bytes in a buffer of their own, unless this one is as good as that.
+    var owned: ByteBuffer {
+        guard !isLean else { return self }
         var own = ByteBuffer()
         own.writeImmutableBuffer(self)
         return own

@@ -62,21 +62,21 @@ struct StreamState {
         isDoneReceived = other.flags.contains(.doneSent)
     }
 
-    /// A buffer of the stream's own takes no more from so many bytes on.
+    /// Pieces join in a buffer of the stream's own up to so many bytes.
     private static let ownBytesMax = 16 * 1024
 
-    /// Bytes that wait from now on. With `copies` they go into buffers of the stream's own, small ones together: what waits
-    /// then takes hardly more than its bytes, in however many pieces it came.
+    /// Bytes that wait from now on. With `copies` they go into buffers of the stream's own, unless they have that already, small ones together: what waits
+    /// then takes twice its bytes at most, in however many pieces it came.
     mutating func append(_ data: ByteBuffer, copies: Bool) {
         waitingBytes += data.readableBytes
-        guard copies else {
+        guard copies, data.readableBytes < StreamState.ownBytesMax || !data.isLean else {
             ownsLast = false
             return waiting.append(data)
         }
         let isJoined =
             ownsLast
             && waiting.updateLast { last in
-                guard last.writerIndex < StreamState.ownBytesMax else { return false }
+                guard last.writerIndex + data.readableBytes <= StreamState.ownBytesMax else { return false }
                 last.writeImmutableBuffer(data)
                 return true
             } ?? false

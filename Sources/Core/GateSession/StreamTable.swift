@@ -42,7 +42,14 @@ struct StreamTable {
     }
 
     /// What waits in any stream is in buffers of its own from now on.
-    mutating func settle() { for index in states.indices { states.values[index].settle() } }
+    mutating func settle() {
+        // Not over `indices`, which would hold on to the table as it was.
+        var index = states.startIndex
+        while index != states.endIndex {
+            states.values[index].settle()
+            states.formIndex(after: &index)
+        }
+    }
 
     // MARK: Opening
 

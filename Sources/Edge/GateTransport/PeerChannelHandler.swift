@@ -74,10 +74,9 @@ package final class PeerChannelHandler: ChannelDuplexHandler {
     /// Bytes that the session holds back; what the socket holds is bounded by the watermark.
     package var queuedBytes: Int { connection.queuedBytes }
 
-    /// Bytes that the socket holds beyond what its peer takes, about: nothing while it takes more.
+    /// Bytes that were sealed and that the socket has not taken.
     package var pendingBytes: Int {
-        guard let context, !context.channel.isWritable else { return 0 }
-        return PeerBootstrap.writeWatermarks.high
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     /// Bytes of all records so far; sealed only as the socket takes them.

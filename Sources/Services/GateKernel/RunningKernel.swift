@@ -199,6 +199,7 @@ private struct LoopFigures {
         traffic = context.takeTraffic()
         puzzles = context.takePuzzles()
         effort = context.puzzleEffort()
+        context.backlog.recount()
         waitingBytes = context.backlog.bytes
     }
 }

@@ -12,13 +12,13 @@ from .floods import standing
 from .unread import MIB, ask, pour_into, serve
 from .watch import KERNEL, attack, memory, program
 
-SETTING, MAXIMUM, USUAL = "sessions.waiting-maximum", 32 * MIB, 256 * MIB
+SETTING, MAXIMUM, USUAL = "sessions.waiting-maximum", 64 * MIB, 256 * MIB
 CROWDED, WAITING = "gate_sessions_crowded_out_total", "gate_sessions_waiting_bytes"
 # Alone each has some 9 MiB wait.
-PEERS, STREAMS, MOST_MIB = 48, 48, 96
-# Of the exit, which had 2,304 connections.
-LEFT_MIB = 512
-READ_BYTES, READ_SECONDS = 32 * MIB, 20
+PEERS, STREAMS, MOST_MIB = 96, 2, 128
+# Of the exit, too, which keeps what peers did not acknowledge: all that sockets between hold.
+LEFT_MIB = 768
+READ_BYTES, READ_SECONDS = 32 * MIB, 30
 
 
 def check(report: Report, node: RealNode) -> None:

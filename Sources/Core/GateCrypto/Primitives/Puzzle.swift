@@ -31,7 +31,8 @@ package struct Puzzle: Hashable, Sendable {
         self.node = node
     }
 
-    /// Reads a whole puzzle of the dialled node; `nil` for another length, and for no effort. Whether the effort is worth it, the caller says.
+    /// Reads a whole puzzle of the dialled node; `nil` for another length, and for no effort. Whether the effort is worth
+    /// it, the caller says.
     package init?(_ bytes: ByteBuffer, of node: NodeUUID) {
         var rest = bytes
         guard rest.readableBytes == Puzzle.byteCount, let effort = rest.readInteger(as: UInt8.self), effort > 0,

@@ -2,11 +2,11 @@ import GateModel
 
 /// What waits in all sessions of one event loop for their peers, and who has to go where that is too much.
 ///
-/// While less than half of ``bytesMax`` waits, a session's streams may borrow a quarter of what is left of that half at most
-/// (``CreditLedger``): few have all that they can use, many less each. What nobody holds back (streams' own bytes, what was
-/// told before, messages, cells of circuits) may go beyond. Where more than ``bytesMax`` waits, sessions end until an eighth
-/// of it is free: first whose peer would take longest to read what waits for it, at the pace of its last seconds. So who
-/// wants to stay has to read as fast as those who mean it.
+/// While less than half of ``bytesMax`` waits, a session's streams may borrow a quarter of what is left of that half at each
+/// step (``CreditLedger``): few have all that they can use, many less each. Beyond, nothing is lent. What nobody holds back
+/// (streams' own bytes, what was told before, what sockets queue) may go on from there. Where more than ``bytesMax`` waits,
+/// sessions end until an eighth of it is free: first whose peer would take longest to read what waits for it, at the pace
+/// of its last seconds. So who wants to stay has to read as fast as those who mean it. One session stays in any case.
 ///
 /// Less than ``leastBytes`` in a session count for nothing. A step is a look into a table; only ``takeSlowest(at:)`` goes
 /// through all that count.
@@ -35,18 +35,24 @@ struct Backlog<Session: AnyObject> {
         return CreditRoom(bytes: UInt64(waiting + rest / Backlog.shareOfRest), isCrowded: rest == 0)
     }
 
-    /// So much waits in a session from now on; so many bytes were sealed for its peer so far.
-    mutating func count(_ waiting: Int, sealed: UInt64, by session: Session, at now: MonotonicInstant) {
+    /// The sessions that count.
+    var sessions: [Session] { holders.values.map(\.session) }
+
+    /// So much waits in a session from now on. Its peer took so many bytes so far, and had taken `before` when it was last
+    /// heard of.
+    mutating func count(
+        _ waiting: Int, taken: UInt64, before: UInt64, by session: Session, at now: MonotonicInstant
+    ) {
         guard waiting >= Backlog.leastBytes else { return leave(session) }
         bytes += waiting
         let key = ObjectIdentifier(session)
         guard let place = holders.index(forKey: key) else {
-            holders[key] = Holder(session: session, bytes: waiting, pace: Pace(sealed, at: now))
+            holders[key] = Holder(session: session, bytes: waiting, pace: Pace(before, taken, at: now))
             return
         }
         bytes -= holders.values[place].bytes
         holders.values[place].bytes = waiting
-        holders.values[place].pace.count(sealed, at: now)
+        holders.values[place].pace.count(taken, at: now)
     }
 
     /// Nothing waits in a session any more.
@@ -59,7 +65,7 @@ struct Backlog<Session: AnyObject> {
         guard isOver else { return [] }
         let slowest = holders.values.map { ($0.session, $0.delay(at: now)) }.sorted { $0.1 > $1.1 }.map(\.0)
         var gone: [Session] = []
-        for session in slowest where bytes > bytesMax - bytesMax / Backlog.shareOfRelief {
+        for session in slowest.dropLast() where bytes > bytesMax - bytesMax / Backlog.shareOfRelief {
             leave(session)
             gone.append(session)
         }
@@ -76,30 +82,32 @@ struct Backlog<Session: AnyObject> {
     }
 }
 
-/// How fast a peer takes what is sealed for it: on average since five to ten seconds ago, or since it is counted.
+/// How fast a peer takes what waits for it: on average since five to ten seconds ago, or since something does.
 private struct Pace {
     private static let interval = Duration.seconds(5)
 
-    private var sealed: UInt64
-    /// What was sealed, by when: where it is counted from, and what takes its place.
-    private var start: (sealed: UInt64, at: MonotonicInstant)
-    private var next: (sealed: UInt64, at: MonotonicInstant)
+    private var taken: UInt64
+    /// What was taken, by when: where it is counted from, and what takes its place.
+    private var start: (taken: UInt64, at: MonotonicInstant)
+    private var next: (taken: UInt64, at: MonotonicInstant)
 
-    init(_ sealed: UInt64, at now: MonotonicInstant) {
-        self.sealed = sealed
-        start = (sealed, now)
+    /// `before` anything waited so many bytes were taken, and so many now.
+    init(_ before: UInt64, _ taken: UInt64, at now: MonotonicInstant) {
+        self.taken = taken
+        start = (before, now)
         next = start
     }
 
-    mutating func count(_ sealed: UInt64, at now: MonotonicInstant) {
-        self.sealed = sealed
+    mutating func count(_ taken: UInt64, at now: MonotonicInstant) {
+        self.taken = taken
         guard now - next.at >= Pace.interval else { return }
         start = next
-        next = (sealed, now)
+        next = (taken, now)
     }
 
     /// Never zero: a byte, at least, in the time that was looked at; and a second of it at least.
     func bytesPerSecond(at now: MonotonicInstant) -> Double {
-        Double(max(sealed - start.sealed, 1)) / max((now - start.at) / .seconds(1), 1)
+        let count = taken > start.taken ? taken - start.taken : 1
+        return Double(count) / max((now - start.at) / .seconds(1), 1)
     }
 }

@@ -39,7 +39,7 @@ final class ChannelSession: PeerChannelDelegate, SessionDriver {
 
     var waitingByteCount: Int { channel?.queuedBytes ?? 0 }
 
-    var heldByteCount: Int { waitingByteCount + (channel?.pendingBytes ?? 0) }
+    var pendingByteCount: Int { channel?.pendingBytes ?? 0 }
 
     var sealedByteCount: UInt64 { channel?.sealedBytes ?? 0 }
 

@@ -79,7 +79,7 @@ struct CreditLedger {
         let worth = max(gate.sent, StreamLimits.openerCredit)
         let share = max(CreditLedger.sharedBytesMax / UInt64(max(streamCount, 1)), StreamLimits.openerCredit)
         let window = min(share, rest / CreditLedger.shareOfRest, worth, StreamLimits.windowMax)
-        if window > CreditLedger.leastBytes { return window }
+        if window > CreditLedger.leastBytes, !room.isCrowded { return window }
         let isLow = !room.isCrowded || waiting < room.lowWaterBytes
         return isLow && borrowed + UInt64(waiting) <= CreditLedger.refillBytesMax ? CreditLedger.leastBytes : 0
     }
@@ -96,10 +96,13 @@ struct CreditRoom: Equatable {
     /// Whether nothing is left to lend.
     let isCrowded: Bool
 
-    /// Below so many bytes that wait each stream gets its own, in turn.
+    /// Below so many bytes that wait extenders may send more: each stream its own bytes, in turn.
     var lowWaterBytes: Int { isCrowded ? CreditRoom.crowdedBytes : SessionEndpoint.lowWaterBytes }
 
-    /// The low water mark where nothing is left to lend: enough for a record or two.
+    /// Above so many bytes that wait the peer's credit is kept back.
+    var highWaterBytes: Int { isCrowded ? CreditRoom.crowdedBytes : SessionEndpoint.highWaterBytes }
+
+    /// Both marks where nothing is left to lend: enough for a record or two.
     static let crowdedBytes = 64 << 10
     /// As much as a session can use.
     static let ample = CreditRoom(bytes: .max, isCrowded: false)

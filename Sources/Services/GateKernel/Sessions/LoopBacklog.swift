@@ -8,10 +8,10 @@ import NIOCore
 final class LoopBacklog: @unchecked Sendable {
     private var backlog: Backlog<SessionEndpoint>
     /// Whether sessions are about to end.
-    private var isOver = false
+    private var isEnding = false
 
-    /// What may wait on a loop in any case: a few sessions with all that streams and messages may have on their way.
-    static let bytesMaxLeast = 16 << 20
+    /// What may wait on a loop in any case: more than streams and messages of one session may have on their way.
+    static let bytesMaxLeast = 32 << 20
 
     init(bytesMax: Int = .max) { backlog = Backlog(bytesMax: bytesMax) }
 
@@ -24,28 +24,33 @@ final class LoopBacklog: @unchecked Sendable {
     /// Bytes that wait.
     var bytes: Int { backlog.bytes }
 
-    func room(of session: SessionEndpoint) -> CreditRoom { backlog.room(waiting: session.countedBytes) }
+    /// How much a session in which so much waits may be lent.
+    func room(waiting: Int) -> CreditRoom { backlog.room(waiting: waiting) }
 
-    /// So much waits in the session from now on. The slowest end in a later turn of the loop: this one may be amid something.
-    func count(_ waiting: Int, sealed: UInt64, by session: SessionEndpoint) {
-        let least = Backlog<SessionEndpoint>.leastBytes
-        let counted = session.countedBytes
-        session.countedBytes = waiting
-        guard waiting >= least || counted >= least else { return }
-        backlog.count(waiting, sealed: sealed, by: session, at: SystemClock.now())
-        guard backlog.isOver, !isOver else { return }
-        isOver = true
+    /// So much waits in the session from now on, and its peer took so many bytes so far. The slowest end in a later turn of
+    /// the loop: this one may be amid something.
+    func count(_ waiting: Int, taken: UInt64, by session: SessionEndpoint) {
+        let (least, counted) = (Backlog<SessionEndpoint>.leastBytes, session.counted)
+        session.counted = (waiting, taken)
+        guard waiting >= least || counted.waiting >= least else { return }
+        backlog.count(waiting, taken: taken, before: counted.taken, by: session, at: SystemClock.now())
+        guard backlog.isOver, !isEnding else { return }
+        isEnding = true
         session.eventLoop.assumeIsolated().execute { self.endSlowest() }
     }
 
+    /// Looks at all again that count: of what sockets queue nobody hears when it has gone.
+    func recount() { for session in backlog.sessions { session.recount() } }
+
     /// The session has ended.
     func leave(_ session: SessionEndpoint) {
-        session.countedBytes = 0
+        session.counted = (0, 0)
         backlog.leave(session)
     }
 
     private func endSlowest() {
-        isOver = false
-        for session in backlog.takeSlowest(at: SystemClock.now()) { session.endsAsSlowest() }
+        recount()
+        isEnding = false
+        for session in backlog.takeSlowest(at: SystemClock.now()) where !session.isOver { session.endsAsSlowest() }
     }
 }

@@ -13,8 +13,8 @@ protocol SessionDriver: AnyObject {
     func flush()
     /// Bytes that wait in the session and its carrier.
     var waitingByteCount: Int { get }
-    /// The same, with what the carrier holds beyond its own count, about.
-    var heldByteCount: Int { get }
+    /// Bytes that were sealed and wait for the carrier's socket.
+    var pendingByteCount: Int { get }
     /// Bytes of all records so far: stands still while the carrier takes nothing.
     var sealedByteCount: UInt64 { get }
     /// What proves, over another connection, that the session is to go on; `nil` where it can't.
@@ -24,5 +24,6 @@ protocol SessionDriver: AnyObject {
 }
 
 extension SessionDriver {
-    var heldByteCount: Int { waitingByteCount }
+    /// A carrier without a socket counts all that waits.
+    var pendingByteCount: Int { 0 }
 }

@@ -11,10 +11,10 @@ extension SessionEndpoint {
 
     /// The limit that the stream's extender is to be told with what goes to it now.
     func creditToTell(_ bridge: StreamBridge, isItsTurn: Bool = false) -> UInt64? {
-        let (waiting, count) = (driver?.waitingByteCount ?? .max, streams.count)
+        guard let waiting = driver?.waitingByteCount else { return nil }
         return ledger.next(
-            &bridge.credit, of: bridge.sessionAlias, waiting: waiting, streamCount: count,
-            room: backlog.room(of: self), isItsTurn: isItsTurn)
+            &bridge.credit, of: bridge.sessionAlias, waiting: waiting, streamCount: streams.count,
+            room: backlog.room(waiting: waiting), isItsTurn: isItsTurn)
     }
 
     /// What waits has gone: extenders and circuits learn what the peer granted meanwhile, each in turn.
@@ -27,6 +27,14 @@ extension SessionEndpoint {
         }
         if count > 0 { flushLinks() }
         passOnCircuitCredit()
+    }
+
+    /// Has what waits counted, in the session and in its carrier.
+    func recount() {
+        guard let driver else { return }
+        let (pending, sealed) = (driver.pendingByteCount, driver.sealedByteCount)
+        let taken = sealed - min(UInt64(pending), sealed)
+        backlog.count(driver.waitingByteCount + pending, taken: taken, by: self)
     }
 
     /// Too much waits in all sessions, and this one's peer is the slowest to read what does.

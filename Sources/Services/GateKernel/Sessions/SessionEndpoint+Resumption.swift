@@ -43,6 +43,7 @@ extension SessionEndpoint {
     /// Another session's endpoint on the same carrier, in this one's place; `nil` where nothing carries this one any more.
     func renamed(_ id: SessionID, _ epoch: SessionEpoch) -> SessionEndpoint? {
         guard let driver else { return nil }
+        backlog.leave(self)
         return SessionEndpoint(
             id: id, epoch: epoch, peer: peer, eventLoop: eventLoop, way: way, since: since, driver: driver,
             kernel: kernel, backlog: backlog)

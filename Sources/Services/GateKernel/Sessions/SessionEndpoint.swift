@@ -40,8 +40,8 @@ final class SessionEndpoint: @unchecked Sendable {
     private var outlets: [ObjectIdentifier: LinkOutlet] = [:]
     /// What extenders were told that they may send on streams.
     var ledger = CreditLedger()
-    /// Bytes that wait, as ``backlog`` counts them.
-    var countedBytes = 0
+    /// Bytes that wait and that the peer took, as ``backlog`` counts them.
+    var counted: (waiting: Int, taken: UInt64) = (0, 0)
     /// Whether the peer's list of extenders changed in the read that is being worked off.
     private var hasNewExtenders = false
     private var names = SessionNames<Attachment>()
@@ -182,11 +182,11 @@ final class SessionEndpoint: @unchecked Sendable {
         guard let driver else { return }
         driver.flush()
         let waiting = driver.waitingByteCount
-        backlog.count(driver.heldByteCount, sealed: driver.sealedByteCount, by: self)
+        recount()
         let isStalled = stall.isStalled(waiting: waiting, sealed: driver.sealedByteCount, at: SystemClock.now())
-        if waiting < SessionEndpoint.lowWaterBytes {
+        if waiting < backlog.room(waiting: waiting).lowWaterBytes {
             grant()
-            if waiting < backlog.room(of: self).lowWaterBytes { passOnHeldBack() }
+            passOnHeldBack()
         } else if isStalled || waiting > SessionEndpoint.waitingBytesMax {
             kernel.logger.info("A peer does not read: its session ends", metadata: ["session": "\(id)"])
             close(.limitExceeded)
@@ -194,7 +194,10 @@ final class SessionEndpoint: @unchecked Sendable {
     }
 
     /// Whether so much waits that the peer's credit is kept back.
-    var isBackedUp: Bool { driver.map { $0.waitingByteCount > SessionEndpoint.highWaterBytes } ?? true }
+    var isBackedUp: Bool {
+        guard let waiting = driver?.waitingByteCount else { return true }
+        return waiting > backlog.room(waiting: waiting).highWaterBytes
+    }
 
     func close(_ reason: SessionCloseReason) { driver?.close(reason) }
 

@@ -166,7 +166,7 @@ final class SessionOwner {
         case .accepted(let epoch) where isAwaited:
             session.enqueue(.resumed(isAccepted: true, epoch: epoch))
             goOn(session, as: id, epoch)
-            session.flush()
+            (endpoint ?? session).flush()
         case .accepted(let epoch): host.abandoned(SessionStand(id: id, epoch: epoch), on: eventLoop)
         case .refused where isAwaited:
             awaitWord(of: session)
@@ -238,6 +238,7 @@ final class SessionOwner {
         outcome?.fail(failure)
         outcome = nil
         let hasStood = unconfirmed != nil
+        if let unconfirmed { unconfirmed.backlog.leave(unconfirmed) }
         unconfirmed = nil
         isResuming = false
         confirmation?.cancel()

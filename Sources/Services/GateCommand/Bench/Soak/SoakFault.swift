@@ -34,6 +34,8 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     static let lease = "4s"
     /// How long a hook may take.
     static let hookSeconds = 120.0
+    /// How long a worker that was struck may take until it runs again.
+    static let startSeconds = 10.0
     /// How long a drained worker stays so.
     static let drainSeconds = 4.0
 
@@ -69,6 +71,9 @@ enum SoakFault: String, ExpressibleByArgument, CaseIterable, Sendable {
     @discardableResult
     private func strike(_ node: DemoNode, worker turn: Int, _ signal: Int32) throws -> Int32 {
         let index = turn % node.workers
+        // One that was struck before may be about to start again.
+        let deadline = MonotonicSeconds.now() + SoakFault.startSeconds
+        while node.process(ofWorker: index) == nil, MonotonicSeconds.now() < deadline { usleep(50_000) }
         guard let pid = node.process(ofWorker: index) else {
             throw DemoNode.Failure("\(LocalSettings.kernelName(index: index)) does not run")
         }
