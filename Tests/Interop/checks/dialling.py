@@ -19,6 +19,8 @@ from .report import Report, eventually, expect
 
 UNKNOWN = bytes(range(16))
 BODY_BYTES = 3 << 20
+# Within which workers follow a change of rules.
+RULES_SECONDS = 1
 
 
 def check_suites(report: Report, node: RealNode, secret: SharedSecret | None) -> None:
@@ -70,6 +72,7 @@ def check_access(report: Report, node: RealNode) -> None:
     known, stranger = Identity(), Identity()
     node.add_peer(f"{known.uuid}@127.0.0.1:9")
     with report.check("a node that was added by its UUID is admitted"):
+        time.sleep(RULES_SECONDS)
         session = dial(node.address, node.uuid, known)
         session.ping()
         session.close()

@@ -46,11 +46,14 @@ def answered(node: RealNode, secret: SharedSecret | None):
 
 @contextmanager
 def challenged(node: RealNode, secret: SharedSecret | None):
-    """A connection whose opening got a puzzle. Where the load has just fallen an opening gets its answer, and raises it."""
-    for _ in range(OPENINGS_MAX):
+    """A connection whose opening got a puzzle, and how many before it got none, and were left.
+
+    Where the load has just fallen an opening gets its answer, and raises it.
+    """
+    for left in range(OPENINGS_MAX):
         with answered(node, secret) as (connection, side, choices, message):
             if is_retry(choices) and message:
-                yield connection, side, choices, message
+                yield connection, side, choices, message, left
                 return
     raise AssertionError("no puzzle")
 
@@ -121,13 +124,15 @@ def wrong(puzzle: Puzzle) -> bytes:
     return next(solution for solution in numbers if not puzzle.is_solved_by(solution))
 
 
-def expect_closed(node: RealNode, secret: SharedSecret | None, solve) -> None:
-    with challenged(node, secret) as (connection, side, choices, message):
+def expect_closed(node: RealNode, secret: SharedSecret | None, solve) -> int:
+    """How many openings got no puzzle before."""
+    with challenged(node, secret) as (connection, side, choices, message, left):
         connection.sendall(side.read_retry(choices, message, solve))
         try:
             expect(connection.recv(1) == b"", "a byte")
         except ConnectionResetError:
             pass
+        return left
 
 
 def check_answering(report: Report, node: RealNode, secret: SharedSecret | None) -> None:
