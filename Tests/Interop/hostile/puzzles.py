@@ -14,7 +14,7 @@ from gatepeer.session import dial
 from .watch import FAILED, KERNEL, UNFINISHED, attack, program, serve_honest
 
 HANDSHAKE, WINDOWS_SECONDS = "6s", 18
-THRESHOLD, ABANDONED, SOLVED, AT_ONCE = 16, 128, 16, 16
+THRESHOLD, ABANDONED, SOLVED, AT_ONCE = 16, 128, 32, 16
 # As long as a gauge may be old, and how often it is looked at.
 SETTLING_SECONDS, SETTLING_MAX = 1.5, 20
 # From then on, so that what was given up stays above it while a window passes.
