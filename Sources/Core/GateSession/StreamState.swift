@@ -65,8 +65,8 @@ struct StreamState {
     /// Pieces join in a buffer of the stream's own up to so many bytes.
     private static let ownBytesMax = 16 * 1024
 
-    /// Bytes that wait from now on. With `copies` they go into buffers of the stream's own, unless they have that already, small ones together: what waits
-    /// then takes twice its bytes at most, in however many pieces it came.
+    /// Bytes that wait from now on. With `copies` they go into buffers of the stream's own, unless they have that already,
+    /// small ones together: what waits then takes twice its bytes at most, in however many pieces it came.
     mutating func append(_ data: ByteBuffer, copies: Bool) {
         waitingBytes += data.readableBytes
         guard copies, data.readableBytes < StreamState.ownBytesMax || !data.isLean else {
