@@ -130,6 +130,33 @@ func keeper(
         }
     }
 
+    @Test func `each request ends at its own deadline, whatever others have`() async throws {
+        try await withRequester { requester in
+            let long = Task { try await requester.request("slow", ByteBuffer(), deadline: .seconds(30)) }
+            let failures = await withTaskGroup(of: Int?.self) { group in
+                for milliseconds in [1000, 500, 20] {
+                    group.addTask {
+                        do {
+                            _ = try await requester.request(
+                                "slow", ByteBuffer(), deadline: .milliseconds(milliseconds))
+                            return nil
+                        } catch LinkRequestFailure.deadlineExceeded {
+                            return milliseconds
+                        } catch LinkRequestFailure.answered(.deadlineExceeded, _) {
+                            return milliseconds
+                        } catch { return nil }
+                    }
+                }
+                var failures: [Int?] = []
+                for await failure in group { failures.append(failure) }
+                return failures
+            }
+            #expect(failures == [20, 500, 1000])
+            long.cancel()
+            await #expect(throws: LinkRequestFailure.cancelled) { _ = try await long.value }
+        }
+    }
+
     @Test func `a watch brings its events and its end`() async throws {
         try await withRequester { requester in
             var seen: [ByteBuffer] = []

@@ -70,12 +70,24 @@ package struct StoreDispatcher: Sendable {
         case .reputationNote, .reputationGet, .reputationList: try await reputation(call)
         case .bansGet, .bansList, .bansSet, .bansLift: try await bans(call)
         case .workersRegister, .workersRenew, .workersRemove, .workersList, .workersDrain: try await workers(call)
-        case .sessionsNote, .sessionsResume, .sessionsList, .refusalsNote, .refusalsList: try await sessions(call)
+        case .sessionsNote, .sessionsResume, .sessionsList, .refusalsNote, .refusalsList:
+            try await offLoop { () async throws(StoreFailure) in try await sessions(call) }
         case .rightsGet, .rightsList, .rightsSet, .rightsRemove: try await rights(call)
         case .dataGet, .dataList, .dataCommit, .dataUsage, .dataQuota: try await data(call)
-        case .identityBundle, .identityRecord, .identityChallenge, .identityCertify: try await identity(call)
-        case .linkJoin, .linkRenew, .linkAuthority: try await links(call)
+        case .identityBundle, .identityRecord, .identityChallenge, .identityCertify:
+            try await offLoop { () async throws(StoreFailure) in try await identity(call) }
+        case .linkJoin, .linkRenew, .linkAuthority:
+            try await offLoop { () async throws(StoreFailure) in try await links(call) }
         case .changes: throw .invalid("a watch is no request")
+        }
+    }
+
+    /// Signatures and seals of the vault take milliseconds, which no event loop has.
+    private func offLoop(
+        _ work: () async throws(StoreFailure) -> ByteBuffer
+    ) async throws(StoreFailure) -> ByteBuffer {
+        try await withTaskExecutorPreference(globalConcurrentExecutor) { () async throws(StoreFailure) in
+            try await work()
         }
     }
 }

@@ -3,7 +3,8 @@ import NIOCore
 
 /// The part of a link that needs tasks: admission and answering requests. One per link, from TCP to closed.
 ///
-/// `run()` belongs into the task group of who accepts or dials.
+/// `run()` belongs into the task group of who accepts or dials. The tasks run on the link's event loop: a request that came
+/// costs no change of threads but those of whom it is about.
 final class LinkConversation: Sendable {
     let tasks: AsyncStream<LinkTask>.Continuation
     let desk: NIOLoopBoundBox<LinkRequestDesk>
@@ -37,17 +38,21 @@ final class LinkConversation: Sendable {
     /// Serves until the link is closed; cancellation closes it.
     func run() async {
         await withTaskCancellationHandler {
-            await withDiscardingTaskGroup { group in
-                for await task in stream {
-                    switch task {
-                    case .admit(let peer): group.addTask { await self.decide(on: peer) }
-                    case .respond(let work): group.addTask { await self.perform(work) }
-                    }
-                }
-                group.cancelAll()
-            }
+            await withTaskExecutorPreference(LoopTaskExecutor(eventLoop)) { await serve() }
         } onCancel: {
             leave(LinkGoAway(code: .stopping, reason: "stopping"))
+        }
+    }
+
+    private func serve() async {
+        await withDiscardingTaskGroup { group in
+            for await task in stream {
+                switch task {
+                case .admit(let peer): group.addTask { await self.decide(on: peer) }
+                case .respond(let work): group.addTask { await self.perform(work) }
+                }
+            }
+            group.cancelAll()
         }
     }
 
@@ -57,12 +62,18 @@ final class LinkConversation: Sendable {
     }
 
     private func perform(_ work: LinkWork) async {
-        let reply = await withUnsafeCurrentTask { task in
+        let answer = await withUnsafeCurrentTask { task in
             work.begin(in: task)
             defer { work.end() }
             return await self.answer(work)
         }
-        eventLoop.execute { self.desk.value.ended(work, with: reply) }
+        // What was called off may have answered anything.
+        let reply = Task.isCancelled ? nil : answer
+        if eventLoop.inEventLoop {
+            desk.value.ended(work, with: reply)
+        } else {
+            eventLoop.execute { self.desk.value.ended(work, with: reply) }
+        }
     }
 
     private func answer(_ work: LinkWork) async -> LinkReply? {

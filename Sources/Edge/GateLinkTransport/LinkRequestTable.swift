@@ -26,7 +26,7 @@ final class LinkRequestTable {
     static let watchEventsMax = 1024
 
     private enum Asker {
-        case reply(ReplyContinuation, deadline: Scheduled<Void>)
+        case reply(ReplyContinuation, deadline: NIODeadline)
         case watch(WatchContinuation)
     }
 
@@ -34,6 +34,7 @@ final class LinkRequestTable {
     private var link: Link?
     private var requestsMax = 0
     private var lastID: UInt32 = 0
+    private var alarm = DeadlineAlarm()
     /// Every request that has not ended, sent or not.
     private var askers: [UInt32: (asker: Asker, ticket: LinkRequestTicket)] = [:]
     private var sent: Set<UInt32> = []
@@ -52,10 +53,9 @@ final class LinkRequestTable {
             return continuation.resume(returning: .failure(.overloaded))
         }
         let id = nextID()
-        let timer = eventLoop.assumeIsolated().scheduleTask(in: deadline.timeAmount) {
-            self.end(id, with: .failure(.deadlineExceeded), tellsOther: true)
-        }
-        askers[id] = (.reply(continuation, deadline: timer), ticket)
+        let end = eventLoop.now + deadline.timeAmount
+        askers[id] = (.reply(continuation, deadline: end), ticket)
+        mind(end)
         ticket.state.value = .started(id)
         guard !isFull else { return waiting.append((id, request)) }
         sent.insert(id)
@@ -109,6 +109,7 @@ final class LinkRequestTable {
         guard self.link === link else { return }
         self.link = nil
         waiting.removeAll()
+        alarm.cancel()
         for id in askers.keys { end(id, with: .failure(.disconnected), tellsOther: false) }
     }
 
@@ -129,8 +130,7 @@ final class LinkRequestTable {
         ticket.state.value = .ended
         let wasSent = sent.remove(id) != nil
         switch asker {
-        case .reply(let continuation, let deadline):
-            deadline.cancel()
+        case .reply(let continuation, _):
             continuation.resume(returning: result)
             if tellsOther, wasSent { tell(.cancel(id: id)) }
         case .watch(let continuation):
@@ -138,6 +138,26 @@ final class LinkRequestTable {
             if tellsOther { tell(.cancel(id: id)) }
         }
         if wasSent { sendWaiting() }
+    }
+
+    private func mind(_ deadline: NIODeadline) {
+        guard !alarm.rings(by: deadline) else { return }
+        alarm.set(for: deadline, on: eventLoop) { [weak self] in self?.endLate() }
+    }
+
+    private func endLate() {
+        alarm.cancel()
+        let now = eventLoop.now
+        var next: NIODeadline?
+        for (id, (asker, _)) in askers {
+            guard case .reply(_, let deadline) = asker else { continue }
+            if deadline <= now {
+                end(id, with: .failure(.deadlineExceeded), tellsOther: true)
+            } else {
+                next = min(next ?? deadline, deadline)
+            }
+        }
+        if let next { mind(next) }
     }
 
     private func tell(_ frame: LinkFrame) {

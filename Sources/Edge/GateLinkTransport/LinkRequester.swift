@@ -26,6 +26,15 @@ package final class LinkRequester: Sendable {
 
     private let eventLoop: any EventLoop
     private let table: NIOLoopBoundBox<LinkRequestTable>
+    private let starts = Inbox<Start>()
+
+    /// A request on its way to the loop.
+    private struct Start: Sendable {
+        let request: LinkRequest
+        let ticket: LinkRequestTicket
+        let deadline: Duration
+        let continuation: LinkRequestTable.ReplyContinuation
+    }
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
@@ -50,14 +59,23 @@ package final class LinkRequester: Sendable {
         let ticket = LinkRequestTicket(eventLoop: eventLoop)
         let result: Result<LinkReply, LinkRequestFailure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                eventLoop.execute {
-                    self.table.value.start(request, ticket: ticket, deadline: deadline, continuation: continuation)
-                }
+                start(Start(request: request, ticket: ticket, deadline: deadline, continuation: continuation))
             }
         } onCancel: {
             eventLoop.execute { self.table.value.cancel(ticket) }
         }
         return try result.get()
+    }
+
+    private func start(_ start: Start) {
+        guard starts.put(start) else { return }
+        eventLoop.execute {
+            let table = self.table.value
+            for start in self.starts.takeAll() {
+                table.start(
+                    start.request, ticket: start.ticket, deadline: start.deadline, continuation: start.continuation)
+            }
+        }
     }
 
     /// Asks for events until the sequence is dropped, or fails: `disconnected` with the link, `overloaded` when more

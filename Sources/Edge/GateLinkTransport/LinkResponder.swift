@@ -2,7 +2,8 @@ package import GateLink
 package import NIOCore
 import Synchronization
 
-/// Answers requests, off the event loop; called at once for as many requests as the service allows per link.
+/// Answers requests, in tasks on the link's event loop, which it must not block; called at once for as many requests as the
+/// service allows per link.
 ///
 /// The task is cancelled when the asker cancels, the deadline passes or the link closes.
 package protocol LinkResponder: Sendable {
@@ -76,7 +77,8 @@ enum LinkTask: Sendable {
 final class LinkRequestDesk {
     private struct Entry {
         let work: LinkWork
-        var deadline: Scheduled<Void>?
+        /// When the reply has to be there; none for a watch.
+        let deadline: NIODeadline?
         /// Whether the reply is out; the place is kept until the task has ended.
         var isAnswered = false
     }
@@ -89,6 +91,7 @@ final class LinkRequestDesk {
     private weak var link: Link?
     private var entries: [UInt32: Entry] = [:]
     private var watchCount = 0
+    private var alarm = DeadlineAlarm()
     private var writableWaiters: [EventLoopPromise<Void>] = []
 
     init(
@@ -117,8 +120,9 @@ final class LinkRequestDesk {
             return true
         }
         let work = LinkWork(id: id, request: request, peer: peer)
-        entries[id] = Entry(work: work, deadline: request.isWatch ? nil : deadline(of: request, id: id))
-        if request.isWatch { watchCount += 1 }
+        let deadline = request.isWatch ? nil : deadline(of: request)
+        entries[id] = Entry(work: work, deadline: deadline)
+        if let deadline { mind(deadline) } else { watchCount += 1 }
         tasks.yield(.respond(work))
         return true
     }
@@ -129,7 +133,6 @@ final class LinkRequestDesk {
     func ended(_ work: LinkWork, with reply: LinkReply?) {
         guard let entry = entries.removeValue(forKey: work.id) else { return }
         if work.request.isWatch { watchCount -= 1 }
-        entry.deadline?.cancel()
         if !entry.isAnswered, let reply { answer(work.id, reply) }
     }
 
@@ -155,6 +158,7 @@ final class LinkRequestDesk {
 
     func closed() {
         link = nil
+        alarm.cancel()
         for id in entries.keys { stop(id, .cancelled) }
         let waiters = writableWaiters
         writableWaiters = []
@@ -162,18 +166,29 @@ final class LinkRequestDesk {
         tasks.finish()
     }
 
-    private func deadline(of request: LinkRequest, id: UInt32) -> Scheduled<Void> {
+    private func deadline(of request: LinkRequest) -> NIODeadline {
         let longest: UInt32 = 60_000
         let milliseconds = request.deadlineMilliseconds == 0 ? longest : min(request.deadlineMilliseconds, longest)
-        return eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(milliseconds))) {
-            self.stop(id, .deadlineExceeded)
+        return eventLoop.now + .milliseconds(Int64(milliseconds))
+    }
+
+    private func mind(_ deadline: NIODeadline) {
+        guard !alarm.rings(by: deadline) else { return }
+        alarm.set(for: deadline, on: eventLoop) { [weak self] in self?.stopLate() }
+    }
+
+    private func stopLate() {
+        alarm.cancel()
+        let now = eventLoop.now
+        for (id, entry) in entries where !entry.isAnswered && entry.deadline.map({ $0 <= now }) ?? false {
+            stop(id, .deadlineExceeded)
         }
+        if let next = entries.values.filter({ !$0.isAnswered }).compactMap(\.deadline).min() { mind(next) }
     }
 
     private func stop(_ id: UInt32, _ status: LinkReply.Status) {
         guard let entry = entries[id], !entry.isAnswered else { return }
         entries[id]?.isAnswered = true
-        entry.deadline?.cancel()
         entry.work.stop()
         if status != .cancelled { answer(id, LinkReply(status: status)) }
     }

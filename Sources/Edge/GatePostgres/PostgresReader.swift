@@ -130,8 +130,12 @@ private final class PostgresReaderLoop {
     /// Takes what callers asked since the last time; `false` once the reader is closed.
     private func take() -> Bool {
         reader.state.withLock { state in
-            waiting += state.waiting
-            state.waiting.removeAll(keepingCapacity: true)
+            if waiting.isEmpty {
+                swap(&waiting, &state.waiting)
+            } else {
+                waiting += state.waiting
+                state.waiting.removeAll(keepingCapacity: true)
+            }
             return !state.isClosed
         }
     }

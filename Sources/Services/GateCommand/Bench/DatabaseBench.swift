@@ -36,10 +36,12 @@ struct DatabaseBench {
         try server.settle()
         let database = try await NodeDatabase.open(place, vaultKey: key)
         let authority = try LinkAuthority.create(node: node)
+        // With event loops of its own, as it has in a process of its own: loops are handed out in turn, and among those who
+        // ask all that comes in would get the same one.
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let service = try await DatabaseService.bind(
             database, to: Endpoint(host: "127.0.0.1", port: 0),
-            credential: DatabaseBench.credential(authority, .database), group: MultiThreadedEventLoopGroup.singleton,
-            logger: DatabaseBench.quiet)
+            credential: DatabaseBench.credential(authority, .database), group: loops, logger: DatabaseBench.quiet)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await service.run() }
             let stores = try await links(to: service, authority, in: &group)
@@ -47,6 +49,7 @@ struct DatabaseBench {
             try await latencies(stores[0], report)
             group.cancelAll()
         }
+        try await loops.shutdownGracefully()
     }
 
     private func rates(
