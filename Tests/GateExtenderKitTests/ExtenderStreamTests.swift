@@ -28,6 +28,38 @@ import Testing
         #expect(stream.unconsumedCount == 0)
     }
 
+    @Test func `what was consumed without a grant is owed an acknowledgement of its own, once`() {
+        var stream = ExtenderStream(openingWithWindow: 1_048_576)
+        #expect(stream.received(100_000) == .proceed)
+        #expect(stream.consumed(16_383) == nil)
+        #expect(!stream.owesAcknowledgement)
+        #expect(stream.consumed(1) == nil)
+        #expect(stream.owesAcknowledgement)
+        let offsets = [stream.takeAcknowledgement(), stream.takeAcknowledgement()]
+        #expect(offsets == [16_384, nil])
+        // After a finish no grant comes at all; done says the rest.
+        #expect(stream.receivedFinish() == .proceed)
+        #expect(stream.consumed(50_000) == nil)
+        let late = stream.takeAcknowledgement()
+        #expect(late == 66_384)
+        #expect(stream.consumed(33_616) == nil)
+        let isDone = stream.takeDone()
+        #expect(isDone && !stream.owesAcknowledgement)
+    }
+
+    @Test func `a grant and a word of where the stream stands acknowledge, too`() {
+        var stream = ExtenderStream(openingWithWindow: 131_072)
+        #expect(stream.received(131_072) == .proceed)
+        #expect(stream.consumed(32_768) == .init(acknowledged: 32_768, limit: 163_840))
+        #expect(!stream.owesAcknowledgement)
+        #expect(stream.consumed(20_000) == nil)
+        stream.suspend()
+        #expect(!stream.owesAcknowledgement)
+        #expect(stream.takeStanding().acknowledged == 52_768)
+        #expect(stream.resumed(StreamStanding(received: 0, acknowledged: 0, limit: 0, flags: [])) == .proceed)
+        #expect(!stream.owesAcknowledgement)
+    }
+
     @Test func `bytes beyond the grant reset the stream`() {
         var stream = ExtenderStream(openingWithWindow: 400)
         #expect(stream.received(401) == .reset(.protocolBroken))

@@ -25,10 +25,12 @@ struct Pair: Sendable {
     }
 }
 
-/// Runs `body` with a replica of `extender` at a far node and a silent one at the near node. Windows are 256 KiB.
+/// Runs `body` with a replica of `extender` at a far node and a silent one at the near node. Windows are 256 KiB; `heldMax`
+/// is the far replica's.
 func withPair(
-    _ extender: some Extender, handlersPerSession: Int = 512, abandonedTime: Duration = .seconds(10),
-    suspensionTime: Duration = .seconds(30), _ body: @Sendable (Pair) async throws -> Void
+    _ extender: some Extender, handlersPerSession: Int = 512, heldMax: Int = .max,
+    abandonedTime: Duration = .seconds(10), suspensionTime: Duration = .seconds(30),
+    _ body: @Sendable (Pair) async throws -> Void
 ) async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let nodes = FakeNodes(eventLoop: group.next())
@@ -42,6 +44,7 @@ func withPair(
     let near = ExtenderService(
         extender: SilentExtender(), limits: limits, access: nodes.access(to: Pair.nearNode, for: testExtender),
         group: group, logger: logger)
+    limits.heldMax = heldMax
     let far = ExtenderService(
         extender: extender, limits: limits, access: nodes.access(to: Pair.farNode, for: testExtender), group: group,
         logger: logger)

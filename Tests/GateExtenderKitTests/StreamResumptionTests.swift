@@ -222,6 +222,9 @@ private struct StreamSimulation {
             out += [.acknowledged(grant.acknowledged), .credit(grant.limit)]
         }
         if end.stream.takeDone() { out.append(.done) }
+        if Bool.random(using: &random), let offset = end.stream.takeAcknowledgement() {
+            out.append(.acknowledged(offset))
+        }
     }
 
     private static func deliver(_ queue: inout [Item], to end: inout End, _ out: inout [Item]) {

@@ -48,6 +48,10 @@ public struct PeerMessage: Sendable {
 public struct ExtenderLimits: Hashable, Sendable {
     /// The most that one stream holds unconsumed; 64 KiB to 4 MiB. More is faster over long ways and costs memory.
     public var streamWindow: UInt64 = 2 * 1_048_576
+    /// The most bytes that all streams hold, and twice what those of one session do: what came and was not consumed, what was
+    /// sent and not acknowledged, what waits. Beyond, streams are reset as overloaded, those first that would take longest
+    /// to be taken. A transfer at full speed holds a window; up to 16 KiB of each direction are not counted.
+    public var heldMax = 512 * 1_048_576
     /// The most message bytes that one session holds unconsumed.
     public var messageWindow: UInt64 = 4 * 1_048_576
     /// Streams from peers whose handlers run at once; more are reset as overloaded.

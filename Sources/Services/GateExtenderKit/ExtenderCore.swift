@@ -1,5 +1,6 @@
 import GateLink
 package import GateModel
+package import Logging
 package import NIOCore
 import Synchronization
 
@@ -28,7 +29,7 @@ package final class ExtenderCore: Sendable {
 
     package init(
         extender: ExtenderID, name: String, limits: ExtenderLimits, replica: UInt64, eventLoop: any EventLoop,
-        witness: (any AcceptanceWitness)? = nil
+        witness: (any AcceptanceWitness)? = nil, logger: Logger
     ) {
         self.extender = extender
         self.witness = witness
@@ -36,7 +37,8 @@ package final class ExtenderCore: Sendable {
         self.limits = limits
         self.replica = replica
         self.eventLoop = eventLoop
-        book = .makeBoxSendingValue(ReplicaSessions(), eventLoop: eventLoop)
+        let holdings = StreamHoldings(bytesMax: limits.heldMax, eventLoop: eventLoop, logger: logger)
+        book = .makeBoxSendingValue(ReplicaSessions(holdings: holdings), eventLoop: eventLoop)
         handlers = Mutex(SharedPlaces(total: limits.handlersMax, share: limits.handlersPerSessionMax))
         (streams, streamsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))
         (inputs, inputsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limits.waitingMax))

@@ -38,7 +38,8 @@ public final class ExtenderService: Service {
         var random = SystemRandomNumberGenerator()
         core = ExtenderCore(
             extender: extender.id, name: extender.name, limits: limits, replica: random.next(),
-            eventLoop: group.next(), witness: (extender as? any WitnessedExtender)?.witness)
+            eventLoop: group.next(), witness: (extender as? any WitnessedExtender)?.witness,
+            logger: logger)
     }
 
     /// Makes a service for a process of its own.

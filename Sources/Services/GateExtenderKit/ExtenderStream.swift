@@ -62,11 +62,18 @@ package struct ExtenderStream: Equatable {
 
     private var sendLimit: UInt64
     private var grantedLimit: UInt64
+    /// What the other end was told last that the handler here has consumed.
+    private var toldOffset: UInt64 = 0
     /// Whether the finish was said and has to be said again.
     private var isFinishDue = false
     /// Whether the other end knows of the stream, as far as this one knows.
     private var isAnswered: Bool
     private let window: UInt64
+
+    /// Fewer consumed bytes are no acknowledgement of their own.
+    static let acknowledgedBytes: UInt64 = 16 * 1024
+    /// How long such an acknowledgement may wait, in case that a grant says it.
+    static let acknowledgementTime = Duration.seconds(1)
 
     /// The end that opens; `window` is what its open grants.
     package init(openingWithWindow window: UInt64) {
@@ -199,6 +206,19 @@ package struct ExtenderStream: Equatable {
     /// The grant that is due now, if a quarter of the window is.
     package mutating func grantDue() -> Grant? { grant(ifAtLeast: max(window / 4, 1)) }
 
+    /// Whether so much was consumed since the other end was told that it should be, though no grant is due.
+    package var owesAcknowledgement: Bool {
+        resetCode == nil && !isSuspended && !isDoneSent
+            && consumedOffset - toldOffset >= ExtenderStream.acknowledgedBytes
+    }
+
+    /// The offset to acknowledge now, where one is owed.
+    package mutating func takeAcknowledgement() -> UInt64? {
+        guard owesAcknowledgement else { return nil }
+        toldOffset = consumedOffset
+        return toldOffset
+    }
+
     /// Whether the other end is to be told now that all up to its finish is consumed. Once.
     package mutating func takeDone() -> Bool {
         guard isReceivingFinished, consumedOffset == receivedOffset, !isDoneSent, resetCode == nil, !isSuspended
@@ -216,6 +236,7 @@ package struct ExtenderStream: Equatable {
     package mutating func takeStanding() -> StreamStanding {
         if !isReceivingFinished { grantedLimit = max(grantedLimit, consumedOffset + window) }
         if isReceivingFinished, consumedOffset == receivedOffset { isDoneSent = true }
+        toldOffset = consumedOffset
         var flags: StreamStanding.Flags = []
         if isSendingFinished { flags.insert(.sendFinished) }
         if isReceivingFinished { flags.insert(.finishReceived) }
@@ -254,6 +275,7 @@ package struct ExtenderStream: Equatable {
         let limit = consumedOffset + window
         guard !isReceivingFinished, resetCode == nil, !isSuspended, limit >= grantedLimit + minimum else { return nil }
         grantedLimit = limit
+        toldOffset = consumedOffset
         return Grant(acknowledged: consumedOffset, limit: limit)
     }
 

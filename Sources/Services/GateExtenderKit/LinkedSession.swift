@@ -26,6 +26,8 @@ final class LinkedSession {
     private var credit: MessageCredit
     private var waiting = CircularBuffer<(message: LinkMessage, promise: EventLoopPromise<Void>)>()
     private var streams: [StreamID: LinkedStream] = [:]
+    /// What its streams hold.
+    let holdings: StreamHoldings
     /// This replica's half of stream names in this session, random: peers see it, so it serves no other session.
     private let half: UInt64
     private var streamCount: UInt64 = 0
@@ -33,7 +35,9 @@ final class LinkedSession {
     /// The most messages that wait for credit; writers beyond are refused.
     static let waitingMax = 1024
 
-    init(_ event: LinkPeerEvent, half: UInt64, window: UInt64, eventLoop: any EventLoop) {
+    init(
+        _ event: LinkPeerEvent, half: UInt64, window: UInt64, within replica: StreamHoldings, eventLoop: any EventLoop
+    ) {
         id = event.session
         peer = PeerIdentity(event.peer)
         self.eventLoop = eventLoop
@@ -42,6 +46,7 @@ final class LinkedSession {
         epoch = event.epoch
         credit = MessageCredit(window: window)
         self.half = half
+        holdings = StreamHoldings(within: replica)
     }
 
     func isCarried(by link: WorkerLink) -> Bool { self.link === link }

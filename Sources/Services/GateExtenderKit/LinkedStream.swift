@@ -29,11 +29,13 @@ package final class LinkedStream: StreamPort {
     private var waiting = CircularBuffer<ByteBuffer>()
     private(set) package var waitingByteCount = 0
     private var sent = SentBytes()
+    private let held: HeldByStream
     private var isFinishWanted = false
     private var isBackedUp = false
     private var isOver = false
     private var isTouched = false
     private var abandonment: Scheduled<Void>?
+    private var acknowledgement: Scheduled<Void>?
     /// Whether a link knows that this stream waits for it to become writable.
     var isQueued = false
 
@@ -47,8 +49,10 @@ package final class LinkedStream: StreamPort {
         isOpenedHere = true
         self.limits = limits
         owner = session
+        held = HeldByStream(in: session.holdings)
         machine = ExtenderStream(openingWithWindow: limits.streamWindow)
         isUnopened = true
+        held.belong(to: self)
     }
 
     /// A stream that the peer opened.
@@ -61,9 +65,11 @@ package final class LinkedStream: StreamPort {
         isOpenedHere = false
         limits = link.core.limits
         owner = session
+        held = HeldByStream(in: session.holdings)
         machine = ExtenderStream(acceptingCredit: open.credit, window: link.core.limits.streamWindow)
         self.alias = alias
         self.link = link
+        held.belong(to: self)
     }
 
     // MARK: from the user
@@ -78,6 +84,7 @@ package final class LinkedStream: StreamPort {
         waiting.append(bytes)
         waitingByteCount += bytes.readableBytes
         pump()
+        tellHeld(atLeast: Backlog.leastBytes)
     }
 
     package func flush() { link?.flush() }
@@ -96,13 +103,18 @@ package final class LinkedStream: StreamPort {
         guard count > 0 else { return }
         if let grant = machine.consumed(min(count, machine.unconsumedCount)) { send(grant) }
         sayDone()
+        acknowledgeLater()
+        tellHeld(atLeast: Backlog.leastBytes)
     }
 
     /// The user dropped the stream: what it wrote before a finish still goes, anything else is reset. So is a finished
     /// stream whose peer stands still: else it would hold its place for ever.
     func abandon() {
-        guard isSendingOver else { return reset(.cancelled) }
-        guard !isOver else { return }
+        guard isSendingOver else {
+            reset(.cancelled)
+            return held.leave()
+        }
+        guard !isOver else { return held.leave() }
         sink = DiscardingSink(self)
         consumed(machine.unconsumedCount)
         watch()
@@ -189,14 +201,13 @@ package final class LinkedStream: StreamPort {
 
     // MARK: from the link
 
-    func accepted() {
-        if let grant = machine.accepted() { send(grant) }
-    }
+    func accepted() { if let grant = machine.accepted() { send(grant) } }
 
     /// Whether the bytes are taken.
     func received(_ bytes: ByteBuffer) -> Bool {
         guard bytes.readableBytes > 0, proceeds(machine.received(bytes.readableBytes)) else { return false }
         sink?.received(bytes)
+        tellHeld(atLeast: Backlog.leastBytes)
         if !isTouched {
             isTouched = true
             link?.touched(self)
@@ -214,7 +225,9 @@ package final class LinkedStream: StreamPort {
     }
 
     func received(acknowledged offset: UInt64) {
-        if proceeds(machine.received(acknowledged: offset)) { sent.release(below: machine.acknowledgedOffset) }
+        guard proceeds(machine.received(acknowledged: offset)) else { return }
+        sent.release(below: machine.acknowledgedOffset)
+        tellHeld(atLeast: Backlog.leastBytes)
     }
 
     /// Whether the finish is taken.
@@ -231,6 +244,7 @@ package final class LinkedStream: StreamPort {
         guard proceeds(machine.receivedDone()) else { return }
         sent.removeAll()
         settleIfOver()
+        tellHeld(atLeast: Backlog.leastBytes)
     }
 
     func received(reset code: StreamResetCode) {
@@ -250,7 +264,9 @@ package final class LinkedStream: StreamPort {
         guard !isOver else { return }
         if let grant = machine.grantDue() { send(grant) }
         sayDone()
+        acknowledgeLater()
         pump()
+        tellHeld(atLeast: Backlog.leastBytes)
     }
 
     /// The link takes more again.
@@ -279,6 +295,28 @@ package final class LinkedStream: StreamPort {
         }
     }
 
+    // MARK: from the holdings
+
+    /// Tells what the stream holds: what waits, was sent and not acknowledged; what came and was not consumed, also once the
+    /// stream is over. Less than `least` more or less than last time is no news.
+    func tellHeld(atLeast least: Int = 0) {
+        held.tellIncoming(machine.unconsumedCount, taken: machine.consumedOffset, atLeast: least)
+        guard !isOver, machine.resetCode == nil else { return }
+        let count = waitingByteCount + Int(clamping: machine.sentOffset - machine.acknowledgedOffset)
+        held.tellOutgoing(count, taken: machine.acknowledgedOffset, atLeast: least)
+    }
+
+    /// Streams hold too much, and of this one a direction is the slowest to be taken. `false` where it ended so before.
+    func endsAsSlowest() -> Bool {
+        guard !held.hasLeft else { return false }
+        let isOfUse = !machine.isSettled || machine.unconsumedCount > 0
+        if machine.cutOff(.overloaded) { tellReset(.overloaded) }
+        held.leave()
+        flush()
+        if isOfUse { sink?.receivedReset(.overloaded) }
+        return true
+    }
+
     // MARK: inside
 
     private func send(atMost allowed: Int, over link: WorkerLink) {
@@ -303,6 +341,19 @@ package final class LinkedStream: StreamPort {
             link?.send(.streamAcknowledged(alias: alias, offset: grant.acknowledged))
         }
         link?.send(.streamCredit(alias: alias, limit: grant.limit))
+    }
+
+    /// Tells the other end in a while what was consumed, where no grant does: it keeps all until it knows.
+    private func acknowledgeLater() {
+        guard acknowledgement == nil, machine.owesAcknowledgement, let owner else { return }
+        let time = TimeAmount(ExtenderStream.acknowledgementTime)
+        acknowledgement = owner.eventLoop.assumeIsolated().scheduleTask(in: time) { [weak self] in
+            guard let self else { return }
+            acknowledgement = nil
+            guard let offset = machine.takeAcknowledgement() else { return }
+            link?.send(.streamAcknowledged(alias: alias, offset: offset))
+            flush()
+        }
     }
 
     /// Tells the other end once that all of it was consumed.
@@ -338,21 +389,11 @@ package final class LinkedStream: StreamPort {
     private func forgetBytes() {
         abandonment?.cancel()
         abandonment = nil
+        acknowledgement?.cancel()
+        acknowledgement = nil
+        held.leaveOutgoing()
         waiting.removeAll()
         waitingByteCount = 0
         sent.removeAll()
     }
-}
-
-/// Takes what nobody reads any more.
-private final class DiscardingSink: StreamSink {
-    private unowned let stream: LinkedStream
-
-    init(_ stream: LinkedStream) { self.stream = stream }
-
-    func received(_ bytes: ByteBuffer) { stream.consumed(bytes.readableBytes) }
-    func batchCompleted() {}
-    func receivedFinish() {}
-    func receivedReset(_ code: StreamResetCode) {}
-    func drained() {}
 }

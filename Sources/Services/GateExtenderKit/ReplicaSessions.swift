@@ -13,9 +13,12 @@ final class ReplicaSessions {
     private var endedEpochs: [SessionID: SessionEpoch] = [:]
     private var endedOrder = CircularBuffer<SessionID>()
     private var random = SystemRandomNumberGenerator()
+    private let holdings: StreamHoldings
 
     /// The most sessions that are over and remembered.
     static let endedMax = 1024
+
+    init(holdings: StreamHoldings) { self.holdings = holdings }
 
     subscript(id: SessionID) -> LinkedSession? { sessions[id] }
 
@@ -60,7 +63,8 @@ final class ReplicaSessions {
 
     private func begins(_ event: LinkPeerEvent, on link: WorkerLink) {
         let session = LinkedSession(
-            event, half: random.next(), window: link.core.limits.messageWindow, eventLoop: link.eventLoop)
+            event, half: random.next(), window: link.core.limits.messageWindow, within: holdings,
+            eventLoop: link.eventLoop)
         sessions[event.session] = session
         session.hasExtender = event.extenders.contains(link.core.extender)
         session.stand(on: link, as: event)

@@ -42,6 +42,9 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
     private var bytes = SplicedBytes()
     private let done: EventLoopPromise<SplicedBytes>
 
+    /// From so many bytes on, a part of what comes at once is given back by itself: how fast it is taken shows in it.
+    private static let countedBytes = 64 * 1024
+
     package init(port: any StreamPort, done: EventLoopPromise<SplicedBytes>) {
         self.port = port
         self.done = done
@@ -114,18 +117,29 @@ package final class SpliceHandler: ChannelDuplexHandler, StreamSink {
 
     package func received(_ buffer: ByteBuffer) {
         guard let context else { return }
-        if let last { context.write(wrapOutboundOut(last), promise: nil) }
+        if batchCount >= Self.countedBytes {
+            writeLast(to: context)
+        } else if let last {
+            context.write(wrapOutboundOut(last), promise: nil)
+        }
         last = buffer
         batchCount += buffer.readableBytes
     }
 
     package func batchCompleted() {
-        guard let context, let buffer = last else { return }
+        guard let context, last != nil else { return }
+        writeLast(to: context)
+        context.flush()
+    }
+
+    /// Writes the last piece, and gives all back that was written since the last time once the socket has taken it.
+    private func writeLast(to context: ChannelHandlerContext) {
+        guard let buffer = last else { return }
         let count = batchCount
         last = nil
         batchCount = 0
         let written = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: written)
+        context.write(wrapOutboundOut(buffer), promise: written)
         writesInFlight += 1
         written.futureResult.assumeIsolated().whenComplete { [weak self] result in
             guard let self else { return }

@@ -46,7 +46,10 @@ final class StreamMailbox: StreamSink, Sendable {
     private let state = Mutex(State())
     private let dueMinimum: Int
 
-    init(window: UInt64) { dueMinimum = Int(clamping: window / 4) }
+    /// What was read is told by so many bytes at most: how fast a stream is taken shows in it.
+    private static let dueBytesMax: UInt64 = 64 * 1024
+
+    init(window: UInt64) { dueMinimum = Int(clamping: min(window / 4, Self.dueBytesMax)) }
 
     // MARK: on the stream's event loop
 
@@ -72,6 +75,8 @@ final class StreamMailbox: StreamSink, Sendable {
     func receivedReset(_ code: StreamResetCode) {
         let writers = state.withLock { state in
             state.resetCode = code
+            // Where too much is held, what nobody read is given up, too.
+            if code == .overloaded { state.buffers = [] }
             defer { state.writers = [] }
             return state.writers
         }

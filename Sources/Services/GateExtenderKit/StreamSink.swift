@@ -30,3 +30,16 @@ package protocol StreamPort: AnyObject {
     /// `count` bytes need no longer be held: they return as credit.
     func consumed(_ count: Int)
 }
+
+/// Takes what nobody reads any more.
+final class DiscardingSink: StreamSink {
+    private unowned let stream: LinkedStream
+
+    init(_ stream: LinkedStream) { self.stream = stream }
+
+    func received(_ bytes: ByteBuffer) { stream.consumed(bytes.readableBytes) }
+    func batchCompleted() {}
+    func receivedFinish() {}
+    func receivedReset(_ code: StreamResetCode) {}
+    func drained() {}
+}

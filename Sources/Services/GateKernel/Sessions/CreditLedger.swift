@@ -89,7 +89,7 @@ struct CreditLedger {
     }
 }
 
-/// How much a session's streams may borrow, as much as waits in all sessions of its event loop (``Backlog``).
+/// How much a session's streams may borrow, as much as waits in all sessions of its event loop (``LoopBacklog``).
 struct CreditRoom: Equatable {
     /// Bytes that may be borrowed or wait.
     let bytes: UInt64

@@ -1,8 +1,6 @@
 import GateModel
 import Testing
 
-@testable import GateKernel
-
 @Suite struct BacklogTests {
     private final class Session {}
 
@@ -11,8 +9,8 @@ import Testing
     private func time(_ seconds: Int64) -> MonotonicInstant { MonotonicInstant(nanoseconds: seconds * 1_000_000_000) }
 
     /// So many sessions, with a mebibyte each and nothing read.
-    private func filled(_ count: Int, of bytesMax: Int) -> (Backlog<Session>, [Session]) {
-        var backlog = Backlog<Session>(bytesMax: bytesMax)
+    private func filled(_ count: Int, of bytesMax: Int) -> (Backlog, [Session]) {
+        var backlog = Backlog(bytesMax: bytesMax)
         let sessions = (0..<count).map { _ in Session() }
         for session in sessions { backlog.count(Self.mebibyte, taken: 0, before: 0, by: session, at: time(0)) }
         return (backlog, sessions)
@@ -23,22 +21,11 @@ import Testing
         #expect(backlog.bytes == 3 * Self.mebibyte)
         backlog.count(100_000, taken: 5, before: 0, by: sessions[0], at: time(1))
         #expect(backlog.bytes == 2 * Self.mebibyte + 100_000)
-        backlog.count(Backlog<Session>.leastBytes - 1, taken: 5, before: 0, by: sessions[0], at: time(1))
+        backlog.count(Backlog.leastBytes - 1, taken: 5, before: 0, by: sessions[0], at: time(1))
         backlog.leave(sessions[1])
         backlog.leave(sessions[1])
         #expect(backlog.bytes == Self.mebibyte)
         #expect(backlog.takeSlowest(at: time(2)).isEmpty)
-    }
-
-    @Test func `half of it is lent, to each a quarter of what is left`() {
-        let (backlog, _) = filled(4, of: 16 * Self.mebibyte)
-        #expect(backlog.room(waiting: 0) == CreditRoom(bytes: 1 << 20, isCrowded: false))
-        #expect(backlog.room(waiting: Self.mebibyte) == CreditRoom(bytes: 2 << 20, isCrowded: false))
-        let (full, _) = filled(8, of: 16 * Self.mebibyte)
-        #expect(full.room(waiting: 0) == CreditRoom(bytes: 0, isCrowded: true))
-        let (beyond, _) = filled(12, of: 16 * Self.mebibyte)
-        #expect(beyond.room(waiting: Self.mebibyte) == CreditRoom(bytes: 1 << 20, isCrowded: true))
-        #expect(Backlog<Session>(bytesMax: .max).room(waiting: 0).bytes > CreditLedger.sharedBytesMax)
     }
 
     @Test func `who reads slowest goes first, until an eighth is free`() {
@@ -105,7 +92,7 @@ import Testing
     }
 
     @Test func `one session stays, however much waits in it`() {
-        var backlog = Backlog<Session>(bytesMax: Self.mebibyte)
+        var backlog = Backlog(bytesMax: Self.mebibyte)
         let session = Session()
         backlog.count(9 * Self.mebibyte, taken: 0, before: 0, by: session, at: time(0))
         #expect(backlog.isOver && backlog.takeSlowest(at: time(60)).isEmpty)
