@@ -19,6 +19,8 @@ class Side(IntEnum):
 # The first turns of every connection. No key is needed to tell them: the sides take turns until the session stands.
 OPENING, ANSWER, LAST, FIRST_WORD = range(4)
 TURN_NAMES = ["opening", "answer", "last flight", "first word"]
+# Of these all is looked at, in however many writes it came: nothing may follow before the other side has spoken.
+WHOLE_TURNS = {OPENING, ANSWER}
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one side says first once the other has said something: one write, a flight or a record. Noise may follow
-    before the other side's turn, and is none of it."""
+    """What one side says once the other has said something: an opening or an answer in all its writes, and of what comes
+    later the first write, since noise may follow before the other side's turn."""
 
     side: Side
     data: bytes
@@ -61,5 +63,6 @@ class Connection:
             if len(turns) == count:
                 break
             first = next(pieces)
-            turns.append(Turn(side, first.data, first.moment))
+            rest = pieces if len(turns) in WHOLE_TURNS else []
+            turns.append(Turn(side, b"".join([first.data, *(piece.data for piece in rest)]), first.moment))
         return turns
