@@ -23,6 +23,9 @@ PACKETS_BULK_BYTES = 16 << 20
 SESSION_SECONDS = 5.0
 # A session in which so long nothing passes has brought its streams to their ends.
 QUIET_SECONDS = 0.02
+# A session that so short a time nothing passes in has been taken up by both sides: cut earlier, it counts as an attempt that
+# failed, and the dialler waits longer and longer before the next.
+SETTLED_SECONDS = 0.05
 # What is settled between settings that were set and nodes that follow.
 SETTLING_SECONDS = 1.0
 EXIT_SECONDS = 15.0
@@ -137,8 +140,7 @@ class SessionDriver:
             web.ask(self.dialler.socks, self.web_port, self.bulk_bytes if is_bulk else 0)
         if not self.stands(number):
             raise RuntimeError(f"session {number} did not stand after {SESSION_SECONDS} s")
-        if not self.is_handshakes_only:
-            self.tap.wait_for_quiet(number, QUIET_SECONDS)
+        self.tap.wait_for_quiet(number, SETTLED_SECONDS if self.is_handshakes_only else QUIET_SECONDS)
         self.is_to_end = (number + 1) % self.fresh_every == 0
         if not self.is_to_end:
             self.tap.cut(number)
